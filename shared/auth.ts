@@ -1,0 +1,101 @@
+import type { RequestHandler } from 'express'
+import jwt from 'jsonwebtoken'
+import { Passport } from 'passport'
+import { ExtractJwt, Strategy } from 'passport-jwt'
+import { z } from 'zod'
+import { AppError } from './errors.ts'
+
+/** Pinned: a token that names another algorithm is refused (ASVS 9.1.2). */
+const algorithm = 'RS256'
+
+const AccessToken = z.object({ sub: z.uuid(), typ: z.literal('access') })
+
+export type VerifyConfig = {
+  JWT_VERIFY_KEYS: Record<string, string>
+  JWT_ISSUER: string
+  JWT_AUDIENCE: string
+}
+
+/** Who calls, from a verified access token. */
+export type Caller = { accountId: string; token: string }
+
+declare global {
+  namespace Express {
+    interface Request {
+      caller?: Caller
+    }
+  }
+}
+
+function keyOf(keys: Record<string, string>, token: string): string | undefined {
+  const kid = jwt.decode(token, { complete: true })?.header.kid
+  return kid === undefined || !Object.hasOwn(keys, kid) ? undefined : keys[kid]
+}
+
+/** Signs an access token for an account. `ttlSeconds` from now. */
+export function signAccessToken(
+  key: { kid: string; pem: string },
+  claims: { accountId: string; issuer: string; audience: string; ttlSeconds: number },
+): string {
+  return jwt.sign({ typ: 'access' }, key.pem, {
+    algorithm,
+    keyid: key.kid,
+    subject: claims.accountId,
+    issuer: claims.issuer,
+    audience: claims.audience,
+    expiresIn: claims.ttlSeconds,
+  })
+}
+
+/** Checks an access token outside HTTP. Throws AppError('unauthorized'), whatever is wrong with it. */
+export function verifyAccessToken(config: VerifyConfig, token: string): Caller {
+  try {
+    const payload = jwt.verify(token, keyOf(config.JWT_VERIFY_KEYS, token) ?? '', {
+      algorithms: [algorithm],
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+    })
+    return { accountId: AccessToken.parse(payload).sub, token }
+  } catch (cause) {
+    throw new AppError('unauthorized', 'the access token is missing, expired or not valid', {
+      cause,
+    })
+  }
+}
+
+/** Express middleware that sets `request.caller` from the bearer token or answers 401 (passport-jwt). */
+export function createAuthentication(config: VerifyConfig): RequestHandler {
+  const passport = new Passport()
+  const fromHeader = ExtractJwt.fromAuthHeaderAsBearerToken()
+  passport.use(
+    new Strategy(
+      {
+        jwtFromRequest: fromHeader,
+        secretOrKeyProvider: (_request, token, done) => {
+          const key = keyOf(config.JWT_VERIFY_KEYS, String(token))
+          done(key ? null : new Error('unknown key id'), key)
+        },
+        algorithms: [algorithm],
+        issuer: config.JWT_ISSUER,
+        audience: config.JWT_AUDIENCE,
+        passReqToCallback: true,
+      },
+      (request: unknown, payload: unknown, done: (error: null, caller: Caller | false) => void) => {
+        const parsed = AccessToken.safeParse(payload)
+        const token = fromHeader(request as Parameters<typeof fromHeader>[0]) ?? ''
+        done(null, parsed.success && { accountId: parsed.data.sub, token })
+      },
+    ),
+  )
+  return (request, response, next) => {
+    const finish = (_error: unknown, caller: Caller | false | undefined) => {
+      if (!caller) {
+        next(new AppError('unauthorized', 'the access token is missing, expired or not valid'))
+        return
+      }
+      request.caller = caller
+      next()
+    }
+    passport.authenticate('jwt', { session: false }, finish)(request, response, next)
+  }
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+
+const port = z.coerce.number().int().min(0).max(65535)
+const count = z.coerce.number().int().positive()
+const durationMs = z.coerce.number().int().positive()
+const list = z
+  .string()
+  .min(1)
+  .transform((text) => text.split(',').map((item) => item.trim()))
+const json = <T extends z.ZodType>(schema: T) =>
+  z
+    .string()
+    .transform((text, ctx) => {
+      try {
+        return JSON.parse(text) as unknown
+      } catch {
+        ctx.addIssue({ code: 'custom', message: 'must be JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(schema)
+
+/** Building blocks of a service's config schema. Durations are ms and say so in their variable's name. */
+export const env = { port, count, durationMs, list, json, text: z.string().min(1) }
+
+/** What every process reads. */
+export const processEnv = {
+  HTTP_HOST: z.string().default('127.0.0.1'),
+  HTTP_PORT: port,
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  APP_ENV: z.enum(['local', 'production']).default('production'),
+}
+
+export const kafkaEnv = {
+  KAFKA_BROKERS: list,
+  KAFKA_TOPIC_PREFIX: z.string().default(''),
+  CONSUMER_CONCURRENCY: count.default(64),
+}
+
+export const databaseEnv = {
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  DATABASE_POOL_SIZE: count.default(10),
+}
+
+export const redisEnv = { REDIS_NODES: list }
+
+/** Public keys by key id: several at once while a signing key is rotated. */
+export const authEnv = {
+  JWT_VERIFY_KEYS: json(z.record(z.string(), z.string())),
+  JWT_ISSUER: z.string().min(1),
+  JWT_AUDIENCE: z.string().min(1),
+}
+
+/** Thrown at start; the message names each variable and the rule that it breaks. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+}
+
+/** Parses an environment once, at start. Throws ConfigError; never prints a value, it may be a secret. */
+export function loadConfig<T extends z.ZodRawShape>(
+  shape: T,
+  environment: Record<string, string | undefined>,
+): Readonly<z.infer<z.ZodObject<T>>> {
+  const result = z.object(shape).safeParse(environment)
+  if (result.success) return Object.freeze(result.data)
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new ConfigError(`invalid configuration: ${problems.join('; ')}`)
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod'
+import type { Routes } from '../http.ts'
+import { Amount } from './commands.ts'
+import { IdParams, ListQuery, listOf } from './list.ts'
+
+const text = (max: number) => z.string().trim().min(1).max(max)
+/** PostgreSQL's integer, which counts stock. */
+const Quantity = z.int().min(0).max(2_147_483_647)
+
+export const CreateCategory = z.strictObject({ name: text(100), description: text(2_000) })
+export type CreateCategory = z.infer<typeof CreateCategory>
+
+export const Category = CreateCategory.extend({ id: z.uuid() })
+export type Category = z.infer<typeof Category>
+
+export const CreateProduct = z.strictObject({
+  category_id: z.uuid(),
+  /** As in the seed; must be the caller's own. */
+  id_account: z.uuid().optional(),
+  name: text(200),
+  description: text(5_000),
+  brand_name: text(100),
+  price: Amount,
+  inventory: Quantity,
+})
+export type CreateProduct = z.infer<typeof CreateProduct>
+
+/** `inventory` is not here: stock changes by restocking and buying only, so that no unit is lost. */
+export const UpdateProduct = CreateProduct.omit({ inventory: true, id_account: true })
+  .partial()
+  .refine((fields) => Object.keys(fields).length > 0, 'must change at least one field')
+export type UpdateProduct = z.infer<typeof UpdateProduct>
+
+export const Product = z.object({
+  id: z.uuid(),
+  category_id: z.uuid(),
+  id_account: z.uuid(),
+  name: z.string(),
+  description: z.string(),
+  brand_name: z.string(),
+  price: Amount,
+  currency_code: z.string(),
+  /** What can be bought now. */
+  inventory: z.int(),
+})
+export type Product = z.infer<typeof Product>
+
+export const Restock = z.strictObject({ quantity: Quantity.min(1) })
+export type Restock = z.infer<typeof Restock>
+
+export const ProductListQuery = ListQuery.extend({
+  category_id: z.uuid().optional(),
+  id_account: z.uuid().optional(),
+})
+export type ProductListQuery = z.infer<typeof ProductListQuery>
+
+export const productRoutes = {
+  listProducts: {
+    method: 'get',
+    path: '/products',
+    summary: 'Products, newest first',
+    query: ProductListQuery,
+    status: 200,
+    response: listOf(Product),
+  },
+  getProduct: {
+    method: 'get',
+    path: '/products/:id',
+    summary: 'One product',
+    params: IdParams,
+    status: 200,
+    response: Product,
+  },
+  createProduct: {
+    method: 'post',
+    path: '/products',
+    summary: 'Create a product of the caller',
+    auth: true,
+    body: CreateProduct,
+    status: 201,
+    response: Product,
+  },
+  updateProduct: {
+    method: 'put',
+    path: '/products/:id',
+    summary: 'Change a product of the caller',
+    auth: true,
+    params: IdParams,
+    body: UpdateProduct,
+    status: 200,
+    response: Product,
+  },
+  restockProduct: {
+    method: 'post',
+    path: '/products/:id/restock',
+    summary: 'Add stock; a repeat with the same Idempotency-Key adds nothing',
+    auth: true,
+    params: IdParams,
+    headers: z.object({ 'idempotency-key': z.string().min(1).max(255) }),
+    body: Restock,
+    status: 200,
+    response: Product,
+  },
+  listCategories: {
+    method: 'get',
+    path: '/categories',
+    summary: 'Categories, newest first',
+    query: ListQuery,
+    status: 200,
+    response: listOf(Category),
+  },
+  getCategory: {
+    method: 'get',
+    path: '/categories/:id',
+    summary: 'One category',
+    params: IdParams,
+    status: 200,
+    response: Category,
+  },
+  createCategory: {
+    method: 'post',
+    path: '/categories',
+    summary: 'Create a category',
+    auth: true,
+    body: CreateCategory,
+    status: 201,
+    response: Category,
+  },
+} as const satisfies Routes

@@ -1,0 +1,97 @@
+import { z } from 'zod'
+import type { Routes } from '../http.ts'
+import { PricedLine } from './commands.ts'
+import { IdParams, ListQuery, listOf } from './list.ts'
+import { PaymentMethod } from './payment.ts'
+
+export const PurchaseStatus = z.enum([
+  'ACCEPTED',
+  'PROCESSING',
+  'COMPLETED',
+  'REJECTED',
+  'CANCELLED',
+  'RESOLVED',
+])
+export type PurchaseStatus = z.infer<typeof PurchaseStatus>
+
+const maxLines = 100
+
+export const CreatePurchase = z.strictObject({
+  order_items: z
+    .array(z.strictObject({ product_id: z.uuid(), quantity: z.int().min(1).max(1_000_000) }))
+    .min(1)
+    .max(maxLines),
+  payment: z.strictObject({
+    currency_code: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code such as VND'),
+    method: PaymentMethod.default('sim_ok'),
+  }),
+})
+export type CreatePurchase = z.infer<typeof CreatePurchase>
+
+export const IdempotencyKey = z.object({ 'idempotency-key': z.string().min(1).max(255).optional() })
+
+/** Links lead only to what exists. */
+const Links = z.object({
+  self: z.string(),
+  order: z.string().optional(),
+  payment: z.string().optional(),
+})
+
+export const AcceptedPurchase = z.object({
+  purchase_id: z.uuid(),
+  status: PurchaseStatus,
+  amount: z.int(),
+  currency_code: z.string(),
+  links: Links,
+})
+export type AcceptedPurchase = z.infer<typeof AcceptedPurchase>
+
+export const PurchaseStep = z.object({
+  name: z.string(),
+  outcome: z.string(),
+  reason: z.string().nullable(),
+  at: z.iso.datetime(),
+})
+export type PurchaseStep = z.infer<typeof PurchaseStep>
+
+export const Purchase = AcceptedPurchase.extend({
+  lines: z.array(PricedLine),
+  payment_method: z.string(),
+  reason: z.string().nullable(),
+  failed_step: z.string().nullable(),
+  steps: z.array(PurchaseStep),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+})
+export type Purchase = z.infer<typeof Purchase>
+
+export const purchaseRoutes = {
+  createPurchase: {
+    method: 'post',
+    path: '/purchases',
+    summary: 'Buy; the answer says where to see how it goes',
+    auth: true,
+    headers: IdempotencyKey,
+    body: CreatePurchase,
+    status: 202,
+    response: AcceptedPurchase,
+  },
+  listPurchases: {
+    method: 'get',
+    path: '/purchases',
+    summary: "The caller's purchases, newest first",
+    auth: true,
+    query: ListQuery,
+    status: 200,
+    response: listOf(Purchase),
+  },
+  getPurchase: {
+    method: 'get',
+    path: '/purchases/:id',
+    summary: "One of the caller's purchases and its steps",
+    auth: true,
+    params: IdParams,
+    status: 200,
+    response: Purchase,
+  },
+} as const satisfies Routes

@@ -1,0 +1,16 @@
+/** Every Kafka topic of the shop. All are created up front with the same number of partitions. */
+export const topics = [
+  'purchases',
+  'product-commands',
+  'order-commands',
+  'payment-commands',
+  'replies',
+  'purchase-results',
+  'emails',
+  'dead-letters',
+] as const
+
+export type Topic = (typeof topics)[number]
+
+/** The seed's number; it bounds the useful replicas of one consumer group. */
+export const partitionsPerTopic = 10

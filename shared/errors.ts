@@ -1,0 +1,102 @@
+import { status as grpcStatus } from '@grpc/grpc-js'
+import type { z } from 'zod'
+
+/** One broken rule of a request: `field` as the client wrote it (`lines.0.quantity`). */
+export type FieldError = { field: string; rule: string }
+
+/** What kinds of failure there are; the tables below are the only mapping to HTTP and gRPC. */
+const kinds = {
+  invalid: { http: 400, grpc: grpcStatus.INVALID_ARGUMENT, title: 'The request is not valid' },
+  unauthorized: {
+    http: 401,
+    grpc: grpcStatus.UNAUTHENTICATED,
+    title: 'Authentication is required',
+  },
+  forbidden: { http: 403, grpc: grpcStatus.PERMISSION_DENIED, title: 'This is not allowed' },
+  not_found: { http: 404, grpc: grpcStatus.NOT_FOUND, title: 'There is no such resource' },
+  conflict: {
+    http: 409,
+    grpc: grpcStatus.ABORTED,
+    title: 'The request conflicts with what is there',
+  },
+  too_large: { http: 413, grpc: grpcStatus.RESOURCE_EXHAUSTED, title: 'The request is too large' },
+  unprocessable: {
+    http: 422,
+    grpc: grpcStatus.FAILED_PRECONDITION,
+    title: 'The request is well formed but cannot be done',
+  },
+  unavailable: { http: 503, grpc: grpcStatus.UNAVAILABLE, title: 'Temporarily unavailable' },
+} as const
+
+export type ErrorKind = keyof typeof kinds
+
+/** A failure that the caller is told about. Anything else that is thrown is a 500 without detail. */
+export class AppError extends Error {
+  override name = 'AppError'
+  readonly kind: ErrorKind
+  readonly fields: FieldError[]
+
+  constructor(
+    kind: ErrorKind,
+    detail: string,
+    options: { fields?: FieldError[]; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause })
+    this.kind = kind
+    this.fields = options.fields ?? []
+  }
+}
+
+/** An AppError('invalid') that names each field and rule that zod found broken, under `prefix` when given. */
+export function invalid(issues: z.core.$ZodIssue[]): AppError {
+  const fields = issues.flatMap(fieldErrors)
+  const detail = fields.map(({ field, rule }) => `${field || 'body'}: ${rule}`).join('; ')
+  return new AppError('invalid', detail, { fields })
+}
+
+function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  const path = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: [...path, key].join('.'), rule: 'is not known' }))
+  }
+  return [{ field: path.join('.'), rule: issue.message }]
+}
+
+/** RFC 9457 problem details. `type` is stable: clients may switch on it. */
+export type Problem = {
+  type: string
+  title: string
+  status: number
+  detail?: string
+  instance?: string
+  errors?: FieldError[]
+}
+
+/** The only mapping from what was thrown to an HTTP answer; an unknown error tells nothing of itself. */
+export function toProblem(error: unknown): Problem {
+  if (!(error instanceof AppError)) {
+    return { type: 'urn:shop:problem:internal', title: 'Something went wrong here', status: 500 }
+  }
+  const { http, title } = kinds[error.kind]
+  return {
+    type: `urn:shop:problem:${error.kind.replaceAll('_', '-')}`,
+    title,
+    status: http,
+    detail: error.message,
+    ...(error.fields.length > 0 && { errors: error.fields }),
+  }
+}
+
+/** The only mapping from what was thrown to a gRPC status. */
+export function toGrpcError(error: unknown): { code: grpcStatus; details: string } {
+  if (!(error instanceof AppError)) return { code: grpcStatus.INTERNAL, details: 'internal error' }
+  return { code: kinds[error.kind].grpc, details: error.message }
+}
+
+/** The way back: what a gRPC call failed with, as the caller's own AppError. */
+export function fromGrpcError(error: unknown): AppError {
+  const { code, details } = error as { code?: number; details?: string }
+  const kind = (Object.keys(kinds) as ErrorKind[]).find((name) => kinds[name].grpc === code)
+  if (kind && kind !== 'too_large') return new AppError(kind, details ?? kind, { cause: error })
+  return new AppError('unavailable', 'a service that this needs does not answer', { cause: error })
+}

@@ -1,0 +1,154 @@
+import {
+  type ChannelOptions,
+  type ClientOptions,
+  credentials,
+  type handleUnaryCall,
+  loadPackageDefinition,
+  Metadata,
+  makeGenericClientConstructor,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import { loadSync } from '@grpc/proto-loader'
+import { fromGrpcError, toGrpcError } from './errors.ts'
+import type { Logger } from './logger.ts'
+
+/** Request and response of one unary call, as the .proto file says. */
+type Call = { request: object; response: object }
+
+/** The services that exist: `.proto` file, full name (also Traefik's routing header), and their calls. */
+export type GrpcServices = {
+  auth: {
+    Authenticate: { request: { access_token: string }; response: { account_id: string } }
+  }
+  product: {
+    CheckProducts: {
+      request: { lines: { product_id: string; quantity: number }[] }
+      response: { checks: { product_id: string; exists: boolean; in_stock: boolean }[] }
+    }
+    GetProducts: {
+      request: { product_ids: string[] }
+      response: { products: { id: string; account_id: string; name: string; price: number }[] }
+    }
+  }
+}
+
+const fullNames: Record<keyof GrpcServices, string> = {
+  auth: 'auth.AuthService',
+  product: 'product.ProductService',
+}
+
+const callDeadlineMs = 2_000
+
+/** Reads are safe to repeat; a replica that goes away is retried on another. */
+const retryUnavailable = JSON.stringify({
+  methodConfig: [
+    {
+      name: [{}],
+      retryPolicy: {
+        maxAttempts: 4,
+        initialBackoff: '0.05s',
+        maxBackoff: '0.5s',
+        backoffMultiplier: 2,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    },
+  ],
+})
+
+function definitionOf(name: keyof GrpcServices): ServiceDefinition {
+  const file = new URL(`./proto/${name}.proto`, import.meta.url).pathname
+  const loaded = loadSync(file, { keepCase: true, longs: Number, defaults: true, arrays: true })
+  const [packageName = '', serviceName = ''] = fullNames[name].split('.')
+  const packages = loadPackageDefinition(loaded) as unknown as Record<
+    string,
+    Record<string, { service: ServiceDefinition }>
+  >
+  const service = packages[packageName]?.[serviceName]?.service
+  if (!service) throw new Error(`${fullNames[name]} is not in ${file}`)
+  return service
+}
+
+type ServerHandlers<S> = {
+  [M in keyof S]: S[M] extends Call
+    ? (request: S[M]['request']) => Promise<S[M]['response']>
+    : never
+}
+
+/** Serves one gRPC service without TLS: only Traefik's internal entry point reaches it. Port 0 takes a free one. */
+export async function startGrpcServer<N extends keyof GrpcServices>(options: {
+  service: N
+  host: string
+  port: number
+  logger: Logger
+  handlers: ServerHandlers<GrpcServices[N]>
+}) {
+  const server = new Server({ 'grpc.max_connection_age_ms': 300_000 })
+  const implementation: UntypedServiceImplementation = {}
+  for (const [method, handle] of Object.entries(options.handlers)) {
+    const unary: handleUnaryCall<object, object> = (call, callback) => {
+      const answer = (handle as (request: object) => Promise<object>)(call.request)
+      answer.then(
+        (response) => callback(null, response),
+        (error: unknown) => {
+          const status = toGrpcError(error)
+          options.logger.info({ err: error, method, code: status.code }, 'grpc call failed')
+          callback(status)
+        },
+      )
+    }
+    implementation[method] = unary
+  }
+  server.addService(definitionOf(options.service), implementation)
+  const port = await new Promise<number>((resolve, reject) => {
+    const address = `${options.host}:${options.port}`
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    )
+  })
+  return {
+    port,
+    /** Lets running calls end. */
+    close: () => new Promise<void>((resolve) => server.tryShutdown(() => resolve())),
+  }
+}
+
+export type GrpcClient<N extends keyof GrpcServices> = {
+  [M in keyof GrpcServices[N]]: GrpcServices[N][M] extends Call
+    ? (request: GrpcServices[N][M]['request']) => Promise<GrpcServices[N][M]['response']>
+    : never
+} & { close(): void }
+
+/** Calls a service through Traefik, which balances each call. Every call has a deadline; failures are AppErrors. */
+export function connectGrpc<N extends keyof GrpcServices>(
+  service: N,
+  address: string,
+): GrpcClient<N> {
+  const definition = definitionOf(service)
+  const Client = makeGenericClientConstructor(definition, service)
+  const options: ChannelOptions & ClientOptions = {
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.service_config': retryUnavailable,
+  }
+  const client = new Client(address, credentials.createInsecure(), options)
+  const calls = Object.keys(definition).map((method) => {
+    const call = (request: object) =>
+      new Promise((resolve, reject) => {
+        const metadata = new Metadata()
+        metadata.set('service-name', fullNames[service])
+        const unary = client[method] as (...args: unknown[]) => unknown
+        unary.call(
+          client,
+          request,
+          metadata,
+          { deadline: Date.now() + callDeadlineMs },
+          (error: unknown, response: unknown) =>
+            error ? reject(fromGrpcError(error)) : resolve(response),
+        )
+      })
+    return [method, call]
+  })
+  return { ...Object.fromEntries(calls), close: () => client.close() }
+}

@@ -1,0 +1,199 @@
+import type { AddressInfo } from 'node:net'
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
+import helmet from 'helmet'
+import { pinoHttp } from 'pino-http'
+import type { z } from 'zod'
+import type { Caller } from './auth.ts'
+import { AppError, invalid, type Problem, toProblem } from './errors.ts'
+import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
+
+/** One endpoint as its contract states it. Objects are strict: a field that is not known is refused. */
+export type Route = {
+  method: 'get' | 'post' | 'put'
+  /** Below `/api/v1`, in express form (`/products/:id`). */
+  path: string
+  summary: string
+  /** A bearer token is required. */
+  auth?: true
+  params?: z.ZodObject
+  query?: z.ZodObject
+  /** Headers that the endpoint reads, by lower-case name. */
+  headers?: z.ZodObject
+  body?: z.ZodObject
+  status: 200 | 201 | 202 | 204
+  response: z.ZodType
+}
+export type Routes = Record<string, Route>
+
+type Part<R, K extends string> = R extends { [P in K]: z.ZodType } ? z.infer<R[K]> : undefined
+export type Input<R extends Route> = {
+  params: Part<R, 'params'>
+  query: Part<R, 'query'>
+  headers: Part<R, 'headers'>
+  body: Part<R, 'body'>
+  caller: R extends { auth: true } ? Caller : undefined
+}
+
+/** A function per route of a contract: a missing or superfluous one does not compile. */
+export type Handlers<T extends Routes> = {
+  [K in keyof T]: (input: Input<T[K]>) => Promise<z.input<T[K]['response']>>
+}
+
+export const apiPrefix = '/api/v1'
+const bodyLimit = '100kb'
+
+/** Checks by name; one that throws or answers false makes `/health/ready` answer 503 and says which. */
+export type HealthChecks = Record<string, () => Promise<boolean> | boolean>
+
+export type HttpServerOptions<T extends Routes> = {
+  host: string
+  port: number
+  logger: Logger
+  metrics: Metrics
+  health: HealthChecks
+  routes: T
+  handlers: Handlers<T>
+  /** Needed as soon as one route has `auth`. */
+  authenticate?: RequestHandler
+}
+
+/** Starts a service's HTTP side: its routes, problem JSON, health and metrics. Port 0 takes a free one. */
+export async function startHttpServer<T extends Routes>(options: HttpServerOptions<T>) {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('query parser', 'simple')
+  mountOperations(app, options)
+  app.use(pinoHttp({ logger: options.logger, customLogLevel: logLevel }))
+  app.use(helmet())
+  app.use(express.json({ limit: bodyLimit, strict: true }))
+  for (const [name, route] of Object.entries(options.routes)) {
+    const handle = options.handlers[name] as (input: unknown) => Promise<unknown>
+    app[route.method](
+      apiPrefix + route.path,
+      ...middleware(route, options),
+      async (request, response) => {
+        const result = await handle({
+          params: parse(route.params, request.params),
+          query: parse(route.query, request.query),
+          headers: parse(route.headers, pick(request.headers, route.headers)),
+          body: parse(route.body, request.body ?? {}),
+          caller: request.caller,
+        })
+        response.status(route.status).json(route.response.parse(result))
+      },
+    )
+  }
+  app.use(() => {
+    throw new AppError('not_found', 'no such path or method')
+  })
+  app.use(answerProblem(options.logger))
+
+  const server = app.listen(options.port, options.host)
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve)
+    server.once('error', reject)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    /** Lets running requests end; idle keep-alive connections are closed at once. */
+    async close() {
+      await new Promise((resolve) => {
+        server.close(resolve)
+        server.closeIdleConnections()
+      })
+    },
+  }
+}
+
+function middleware<T extends Routes>(
+  route: Route,
+  options: HttpServerOptions<T>,
+): RequestHandler[] {
+  const measure: RequestHandler = (request, response, next) => {
+    const end = options.metrics.httpSeconds.startTimer({
+      method: request.method,
+      route: route.path,
+    })
+    response.on('close', () => end({ status: response.statusCode }))
+    next()
+  }
+  if (!route.auth) return [measure]
+  if (!options.authenticate) throw new Error(`route ${route.path} needs authentication`)
+  return [measure, options.authenticate]
+}
+
+function mountOperations<T extends Routes>(
+  app: express.Express,
+  { health, metrics }: HttpServerOptions<T>,
+) {
+  app.get('/health/live', (_request, response) => {
+    response.json({ status: 'live' })
+  })
+  app.get('/health/ready', async (_request, response) => {
+    const checks = await runChecks(health)
+    const ready = Object.values(checks).every((ok) => ok)
+    response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', checks })
+  })
+  app.get('/metrics', async (_request, response) => {
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+  })
+}
+
+const healthDeadlineMs = 2_000
+
+async function runChecks(health: HealthChecks): Promise<Record<string, boolean>> {
+  const results = Object.entries(health).map(async ([name, check]) => {
+    const late = new Promise<boolean>((resolve) => {
+      setTimeout(resolve, healthDeadlineMs, false).unref()
+    })
+    const ok = Promise.resolve()
+      .then(check)
+      .catch(() => false)
+    return [name, await Promise.race([ok, late])] as const
+  })
+  return Object.fromEntries(await Promise.all(results))
+}
+
+function pick(headers: Record<string, unknown>, schema: z.ZodObject | undefined) {
+  if (!schema) return {}
+  return Object.fromEntries(Object.keys(schema.shape).map((name) => [name, headers[name]]))
+}
+
+function parse(schema: z.ZodObject | undefined, value: unknown): unknown {
+  if (!schema) return undefined
+  const result = schema.safeParse(value)
+  if (!result.success) throw invalid(result.error.issues)
+  return result.data
+}
+
+function logLevel(_request: unknown, response: { statusCode: number }, error?: Error) {
+  if (error || response.statusCode >= 500) return 'error'
+  return response.statusCode >= 400 ? 'info' : 'debug'
+}
+
+/** What express and its body parser throw, in our terms. */
+function normalize(error: unknown): unknown {
+  const { type, status } = error as { type?: string; status?: number }
+  if (type === 'entity.parse.failed') return new AppError('invalid', 'the body is not valid JSON')
+  if (type === 'entity.too.large') return new AppError('too_large', `the limit is ${bodyLimit}`)
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return new AppError('invalid', 'the request cannot be read', { cause: error })
+  }
+  return error
+}
+
+function answerProblem(logger: Logger): ErrorRequestHandler {
+  return (thrown, request, response, next) => {
+    if (response.headersSent) {
+      next(thrown)
+      return
+    }
+    const error = normalize(thrown)
+    const problem: Problem = { ...toProblem(error), instance: request.path }
+    if (problem.status >= 500) logger.error({ err: error, path: request.path }, 'request failed')
+    if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer')
+    if (problem.status === 503) response.set('Retry-After', '1')
+    response.status(problem.status).type('application/problem+json').json(problem)
+  }
+}

@@ -1,0 +1,268 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
+import type { Topic } from './contracts/topics.ts'
+import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
+import { createKeyedQueue } from './keyed-queue.ts'
+import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
+import { createOffsetTracker } from './offset-tracker.ts'
+import { createPublisher } from './publisher.ts'
+
+/** A message as it is read; `topic` is without the prefix. */
+export type Message = {
+  topic: Topic
+  partition: number
+  offset: string
+  key: string
+  headers: Record<string, string>
+  value: string
+  /** When it was produced, epoch ms. */
+  timestamp: number
+}
+
+export type KafkaConfig = {
+  KAFKA_BROKERS: string[]
+  KAFKA_TOPIC_PREFIX: string
+  CONSUMER_CONCURRENCY: number
+}
+
+export type ConsumeOptions = {
+  /** The consumer group; replicas of one service share it. */
+  group: string
+  topics: Topic[]
+  /** Ends when the message is done for good. What it throws decides: see `shared/faults.ts`. */
+  handle: (message: Message) => Promise<void>
+  /** Called before a message is dead-lettered, e.g. to answer it. */
+  onPoison?: ((message: Message, error: Error) => Promise<void>) | undefined
+}
+
+/** Sized so that a killed member is replaced soon (design: session 10 s, heartbeat 2 s, rebalance 15 s). */
+const groupTimings = { sessionTimeout: 10_000, heartbeatInterval: 2_000, rebalanceTimeout: 15_000 }
+const commitIntervalMs = 200
+const drainDeadlineMs = 8_000
+const firstRetryMs = 100
+const lastRetryMs = 5_000
+/** How often the same deterministic error is seen before its message counts as poison. */
+const poisonAttempts = 5
+
+export type KafkaClient = Awaited<ReturnType<typeof connectKafka>>
+
+/** The one door to Kafka: nothing else imports kafkajs, so that the client can be replaced. */
+export async function connectKafka(
+  clientId: string,
+  config: KafkaConfig,
+  { logger, metrics }: { logger: Logger; metrics: Metrics },
+) {
+  const kafka = new Kafka({
+    clientId,
+    brokers: config.KAFKA_BROKERS,
+    connectionTimeout: 3_000,
+    requestTimeout: 15_000,
+    retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 5 },
+    logLevel: logLevel.WARN,
+    logCreator: () => (entry) => logger.warn({ kafka: entry.log.message }, 'kafka client'),
+  })
+  const producer = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+  })
+  await producer.connect()
+  const publish = createPublisher(producer, config.KAFKA_TOPIC_PREFIX)
+  const consumers: { close(): Promise<void> }[] = []
+
+  async function consume(options: ConsumeOptions) {
+    const consumer = await startConsumer(kafka, config, options, { logger, metrics, publish })
+    consumers.push(consumer)
+    return consumer
+  }
+
+  return {
+    publish,
+    consume,
+    /** Finishes and commits what is in flight, then leaves the groups and disconnects. */
+    async close() {
+      await Promise.all(consumers.map((consumer) => consumer.close()))
+      await producer.disconnect()
+    },
+  }
+}
+
+type ConsumerDeps = {
+  logger: Logger
+  metrics: Metrics
+  publish: ReturnType<typeof createPublisher>
+}
+
+async function startConsumer(
+  kafka: Kafka,
+  config: KafkaConfig,
+  options: ConsumeOptions,
+  { logger, metrics, publish }: ConsumerDeps,
+) {
+  const prefix = config.KAFKA_TOPIC_PREFIX
+  const queue = createKeyedQueue(config.CONSUMER_CONCURRENCY)
+  const stopping = new AbortController()
+  const consumer = kafka.consumer({
+    groupId: prefix + options.group,
+    ...groupTimings,
+    maxWaitTimeInMs: 500,
+    allowAutoTopicCreation: false,
+    retry: { retries: 10, maxRetryTime: 2_000, restartOnFailure: async () => true },
+  })
+  let trackers = new Map<string, ReturnType<typeof createOffsetTracker>>()
+  let joined = false
+  let draining = false
+
+  consumer.on(consumer.events.GROUP_JOIN, () => {
+    // A new generation reads again from the committed offsets, so what is known of the old one is void.
+    trackers = new Map()
+    joined = true
+  })
+  for (const event of [consumer.events.CRASH, consumer.events.STOP, consumer.events.REBALANCING]) {
+    consumer.on(event, () => {
+      joined = false
+    })
+  }
+
+  function trackerOf(topic: string, partition: number) {
+    const id = `${topic}/${partition}`
+    const tracker = trackers.get(id) ?? createOffsetTracker()
+    trackers.set(id, tracker)
+    return tracker
+  }
+
+  async function deadLetter(message: Message, error: Error) {
+    await options.onPoison?.(message, error)
+    await publish('dead-letters', {
+      key: message.key,
+      value: message.value,
+      headers: {
+        ...message.headers,
+        dead_letter_error: `${error.name}: ${error.message}`.slice(0, 1_000),
+        dead_letter_group: options.group,
+        dead_letter_topic: message.topic,
+        dead_letter_partition: String(message.partition),
+        dead_letter_offset: message.offset,
+      },
+    })
+    logger.error({ err: error, ...position(message) }, 'message dead-lettered')
+  }
+
+  /** Ends when the message is done; false when the process stops first, so that it stays uncommitted. */
+  async function finish(message: Message): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await options.handle(message)
+        metrics.messages.inc({ topic: message.topic, outcome: 'handled' })
+        return true
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+        if (error instanceof NoReplyError) {
+          logger.warn({ err: error, ...position(message) }, 'message given up without a reply')
+          metrics.messages.inc({ topic: message.topic, outcome: 'no_reply' })
+          return true
+        }
+        const poison =
+          error instanceof PoisonError || (isDeterministic(error) && attempt >= poisonAttempts)
+        if (poison && (await settled(deadLetter(message, error)))) {
+          metrics.messages.inc({ topic: message.topic, outcome: 'dead_lettered' })
+          return true
+        }
+        logger.warn({ err: error, attempt, ...position(message) }, 'message will be tried again')
+        metrics.messages.inc({ topic: message.topic, outcome: 'retried' })
+        const delay = Math.min(firstRetryMs * 2 ** (attempt - 1), lastRetryMs)
+        await sleep(delay, undefined, { signal: stopping.signal }).catch(() => undefined)
+        if (stopping.signal.aborted) return false
+      }
+    }
+  }
+
+  async function commit() {
+    const current = trackers
+    const offsets = [...current].flatMap(([id, tracker]) => {
+      const offset = tracker.committable()
+      const [topic = '', partition] = id.split('/')
+      return offset === undefined ? [] : [{ topic, partition: Number(partition), offset }]
+    })
+    if (offsets.length === 0) return
+    await consumer.commitOffsets(offsets.map((o) => ({ ...o, offset: String(o.offset) })))
+    for (const { topic, partition, offset } of offsets) {
+      current.get(`${topic}/${partition}`)?.committed(offset)
+    }
+  }
+
+  await consumer.connect()
+  await consumer.subscribe({ topics: options.topics.map((t) => prefix + t), fromBeginning: true })
+  await consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: 10,
+    async eachBatch({ batch, resolveOffset, heartbeat, isRunning, isStale }) {
+      // Nothing new is begun; the sleep keeps the fetch loop from spinning until the consumer stops.
+      if (draining) return void (await sleep(50))
+      const topic = batch.topic.slice(prefix.length) as Topic
+      for (const raw of batch.messages) {
+        while (queue.full && isRunning() && !isStale() && !draining) {
+          await Promise.race([queue.changed(), sleep(1_000)])
+          await heartbeat()
+        }
+        if (draining || !isRunning() || isStale()) return
+        const tracker = trackerOf(batch.topic, batch.partition)
+        const message = readMessage(topic, batch.partition, raw)
+        const offset = BigInt(raw.offset)
+        tracker.started(offset)
+        metrics.inFlight.inc({ topic })
+        queue.add(message.key || `${batch.partition}/${raw.offset}`, async () => {
+          if (!stopping.signal.aborted && (await finish(message))) tracker.finished(offset)
+          metrics.inFlight.dec({ topic })
+        })
+        resolveOffset(raw.offset)
+      }
+      await heartbeat()
+    },
+  })
+  const committing = setInterval(() => {
+    // A commit that fails is repeated with the next; after a rebalance the messages are simply read again.
+    commit().catch((err) => logger.debug({ err }, 'offsets not committed'))
+  }, commitIntervalMs)
+
+  return {
+    /** Whether this member has its place in the group. */
+    joined: () => joined,
+    /** Lets what is in flight end and commits it; what does not end in time stays uncommitted. */
+    async close() {
+      if (draining) return
+      draining = true
+      const deadline = Date.now() + drainDeadlineMs
+      while (queue.size > 0 && Date.now() < deadline) await sleep(20)
+      stopping.abort()
+      clearInterval(committing)
+      await commit().catch((err) => logger.debug({ err }, 'offsets not committed'))
+      await consumer.stop()
+      await consumer.disconnect()
+    },
+  }
+}
+
+async function settled(promise: Promise<void>): Promise<boolean> {
+  return promise.then(
+    () => true,
+    () => false,
+  )
+}
+
+function position({ topic, partition, offset, headers }: Message) {
+  const { purchase_id, command_id } = headers
+  return { topic, partition, offset, purchase_id, command_id }
+}
+
+function readMessage(topic: Topic, partition: number, raw: KafkaMessage): Message {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(raw.headers ?? {})) {
+    if (value !== undefined) headers[name] = String(Array.isArray(value) ? value[0] : value)
+  }
+  const { offset } = raw
+  const key = raw.key?.toString() ?? ''
+  const value = raw.value?.toString() ?? ''
+  return { topic, partition, offset, key, headers, value, timestamp: Number(raw.timestamp) }
+}

@@ -1,0 +1,108 @@
+import type { z } from 'zod'
+import {
+  type AnyReply,
+  type CommandName,
+  commands,
+  type Rejected,
+  type Reply,
+  type Request,
+} from './contracts/commands.ts'
+import { CommandHeaders, eventHeader } from './contracts/envelope.ts'
+import { type EventBody, type EventName, events } from './contracts/events.ts'
+import type { Topic } from './contracts/topics.ts'
+import { PoisonError } from './faults.ts'
+import type { Message } from './kafka.ts'
+import type { Outgoing } from './publisher.ts'
+
+export type Publish = (topic: Topic, message: Outgoing, deadlineMs?: number) => Promise<void>
+
+/** Sends a command, keyed by its purchase. `deadlineMs` bounds the wait for Kafka. */
+export function sendCommand<N extends CommandName>(
+  publish: Publish,
+  name: N,
+  headers: Omit<CommandHeaders, 'command'>,
+  body: Request<N>,
+  deadlineMs?: number,
+): Promise<void> {
+  const message = {
+    key: headers.purchase_id,
+    headers: toHeaders({ ...headers, command: name }),
+    value: JSON.stringify(body),
+  }
+  return publish(commands[name].topic, message, deadlineMs)
+}
+
+/** Answers a command with its own headers, so that any orchestrator replica can complete the activity. */
+export function sendReply(publish: Publish, headers: CommandHeaders, reply: AnyReply) {
+  const { deadline: _, ...rest } = headers
+  return publish('replies', {
+    key: headers.purchase_id,
+    headers: toHeaders(rest),
+    value: JSON.stringify(reply),
+  })
+}
+
+/** Publishes a fact about a purchase, keyed by its id. */
+export function sendEvent<N extends EventName>(
+  publish: Publish,
+  name: N,
+  body: EventBody<N>,
+  deadlineMs?: number,
+): Promise<void> {
+  const message = {
+    key: body.purchase_id,
+    headers: { [eventHeader]: name, purchase_id: body.purchase_id },
+    value: JSON.stringify(body),
+  }
+  return publish(events[name].topic, message, deadlineMs)
+}
+
+/** The headers of a command or reply. Throws PoisonError. */
+export function parseHeaders(message: Message): CommandHeaders {
+  return parseWith(CommandHeaders, message.headers, 'headers')
+}
+
+/** A command's body. Throws PoisonError. */
+export function parseRequest<N extends CommandName>(name: N, message: Message): Request<N> {
+  return parseBody(commands[name].request, message) as Request<N>
+}
+
+/** The reply to a command. Throws PoisonError. */
+export function parseReply<N extends CommandName>(name: N, message: Message): Reply<N> {
+  return parseBody(commands[name].reply, message) as Reply<N>
+}
+
+/** What happened, on a topic of events, as a union to switch on. Throws PoisonError. */
+export function parseEvent(
+  message: Message,
+): { [N in EventName]: { name: N; body: EventBody<N> } }[EventName] {
+  const name = message.headers[eventHeader] ?? ''
+  if (!Object.hasOwn(events, name)) throw new PoisonError(`unknown event '${name}'`)
+  const body = parseBody(events[name as EventName].body, message)
+  return { name, body } as ReturnType<typeof parseEvent>
+}
+
+/** The answer to a message that cannot be handled. */
+export const invalidCommand: Rejected = { outcome: 'rejected', reason: 'invalid' }
+
+function parseBody<T extends z.ZodType>(schema: T, message: Message): z.infer<T> {
+  let value: unknown
+  try {
+    value = JSON.parse(message.value)
+  } catch (cause) {
+    throw new PoisonError('the value is not JSON', { cause })
+  }
+  return parseWith(schema, value, 'value')
+}
+
+function parseWith<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
+  throw new PoisonError(`bad ${what}: ${problems.join('; ')}`)
+}
+
+function toHeaders(fields: Record<string, string | number | undefined>): Record<string, string> {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
+}

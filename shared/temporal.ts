@@ -1,0 +1,31 @@
+import { Client } from '@temporalio/client'
+import { NativeConnection } from '@temporalio/worker'
+
+export type TemporalConfig = { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: string }
+
+/** The task queue of the purchase saga. */
+export const taskQueue = 'purchases'
+
+/**
+ * Connects a client that shares its connection with the process's worker: what it starts eagerly is handed to
+ * that worker without a round trip through the server's queue.
+ */
+export async function connectTemporal(config: TemporalConfig) {
+  const connection = await NativeConnection.connect({ address: config.TEMPORAL_ADDRESS })
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE })
+  return {
+    connection,
+    client,
+    namespace: config.TEMPORAL_NAMESPACE,
+    /** For `/health/ready`. */
+    async answers(): Promise<boolean> {
+      await connection.withDeadline(Date.now() + 1_500, () =>
+        connection.workflowService.describeNamespace({ namespace: config.TEMPORAL_NAMESPACE }),
+      )
+      return true
+    },
+    close: () => connection.close(),
+  }
+}
+
+export type Temporal = Awaited<ReturnType<typeof connectTemporal>>
