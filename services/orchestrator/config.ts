@@ -1,0 +1,19 @@
+import { env, kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
+
+const variables = {
+  ...processEnv,
+  ...kafkaEnv,
+  CONSUMER_CONCURRENCY: env.count.default(100),
+  TEMPORAL_ADDRESS: env.text,
+  TEMPORAL_NAMESPACE: env.text,
+  /** A burst above this waits in Kafka instead of running into step timeouts. */
+  MAX_UNFINISHED_SAGAS: env.count.default(128),
+  STEP_TIMEOUT_MS: env.durationMs.default(10_000),
+  STEP_ATTEMPTS: env.count.default(3),
+}
+
+export type Config = ReturnType<typeof readConfig>
+
+export function readConfig() {
+  return loadConfig(variables, process.env)
+}

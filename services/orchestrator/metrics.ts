@@ -1,0 +1,22 @@
+import { Counter, Gauge } from 'prom-client'
+import type { Metrics } from '../../shared/metrics.ts'
+import type { SagaGate } from './saga-gate.ts'
+
+export function createOrchestratorMetrics({ registry }: Metrics, gate: SagaGate) {
+  new Gauge({
+    name: 'unfinished_sagas',
+    help: 'Sagas that this replica started and that have not ended',
+    registers: [registry],
+    collect() {
+      this.set(gate.size)
+    },
+  })
+  return {
+    lateReplies: new Counter({
+      name: 'late_replies_total',
+      help: 'Replies for which no activity waited any more',
+      labelNames: ['command'],
+      registers: [registry],
+    }),
+  }
+}

@@ -1,0 +1,39 @@
+import { fileURLToPath } from 'node:url'
+import { Worker } from '@temporalio/worker'
+import { createActivities } from '../../activities/index.ts'
+import { type Temporal, taskQueue } from '../../shared/temporal.ts'
+
+/** Well below a supervisor's patience, long enough for an activity to publish its command. */
+const shutdownGraceTime = '5 s'
+
+/**
+ * Runs the workflows and activities of the purchase saga. A dead worker's workflows move to another after the
+ * sticky timeout, so that is short.
+ */
+export async function startWorker(
+  temporal: Temporal,
+  deps: Parameters<typeof createActivities>[0],
+) {
+  const worker = await Worker.create({
+    connection: temporal.connection,
+    namespace: temporal.namespace,
+    taskQueue,
+    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
+    activities: createActivities(deps),
+    maxCachedWorkflows: 500,
+    maxConcurrentWorkflowTaskPolls: 4,
+    maxConcurrentActivityTaskPolls: 4,
+    stickyQueueScheduleToStartTimeout: '3 s',
+    shutdownGraceTime,
+  })
+  // Left uncaught on purpose: a worker that fails ends the process, and its supervisor starts a new one.
+  const ended = worker.run()
+
+  return {
+    running: () => worker.getState() === 'RUNNING',
+    async close() {
+      if (worker.getState() === 'RUNNING') worker.shutdown()
+      await ended
+    },
+  }
+}

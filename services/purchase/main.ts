@@ -1,0 +1,69 @@
+import { createAuthentication } from '../../shared/auth.ts'
+import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import { connectGrpc } from '../../shared/grpc.ts'
+import { startHttpServer } from '../../shared/http.ts'
+import { connectKafka } from '../../shared/kafka.ts'
+import { type Running, run } from '../../shared/lifecycle.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { createMetrics } from '../../shared/metrics.ts'
+import { consumeEvents } from '../../shared/subscriber.ts'
+import { startSweep } from '../../shared/sweep.ts'
+import { type Config, readConfig } from './config.ts'
+import { consumeProgress, createEventHandlers } from './events.ts'
+import { createHandlers } from './http.ts'
+import { connectRepository } from './repository.ts'
+import { createPurchaseService } from './service.ts'
+
+const notePublishedMs = 200
+const publishMissingMs = 2_000
+
+export async function start(config: Config, logger: Logger): Promise<Running> {
+  await using starting = new AsyncDisposableStack()
+  const metrics = createMetrics('purchase')
+  const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const accounts = starting.adopt(connectGrpc('auth', config.GRPC_ADDRESS), (open) => open.close())
+  const products = starting.adopt(connectGrpc('product', config.GRPC_ADDRESS), (open) =>
+    open.close(),
+  )
+  const kafka = starting.adopt(
+    await connectKafka('purchase', config, { logger, metrics }),
+    (open) => open.close(),
+  )
+  const service = createPurchaseService({
+    repository,
+    accounts,
+    products,
+    publish: kafka.publish,
+    currencyCode: config.SHOP_CURRENCY,
+    logger,
+  })
+  const progress = await consumeProgress(kafka, service)
+  const results = await consumeEvents(kafka, {
+    group: 'purchase-results',
+    handlers: createEventHandlers(service),
+  })
+  const noting = startSweep({ intervalMs: notePublishedMs, run: service.notePublished, logger })
+  const publishing = startSweep({
+    intervalMs: publishMissingMs,
+    run: service.publishMissing,
+    logger,
+  })
+  starting.defer(() => service.notePublished())
+  starting.defer(() => noting.close())
+  starting.defer(() => publishing.close())
+  const http = await startHttpServer({
+    host: config.HTTP_HOST,
+    port: config.HTTP_PORT,
+    logger,
+    metrics,
+    routes: purchaseRoutes,
+    handlers: createHandlers(service),
+    authenticate: createAuthentication(config),
+    health: { database: repository.answers, progress: progress.joined, results: results.joined },
+  })
+  starting.defer(() => http.close())
+  const started = starting.move()
+  return { port: http.port, close: () => started.disposeAsync() }
+}
+
+if (import.meta.main) await run('purchase', readConfig, start)

@@ -1,0 +1,121 @@
+import {
+  Prisma,
+  PrismaClient,
+  type Purchase,
+  type PurchaseStep,
+} from '../../prisma/purchase/client/client.ts'
+import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
+
+export type PurchaseRow = Purchase
+export type PurchaseWithSteps = Purchase & { steps: PurchaseStep[] }
+
+export type NewPurchase = {
+  accepted: PurchaseAccepted
+  idempotencyKey: string | null
+  bodyHash: string
+}
+
+/** A step's outcome on its way into the purchase's progress. */
+export type Progress = {
+  purchaseId: string
+  sequence: number
+  name: string
+  outcome: string
+  reason: string | null
+  at: Date
+}
+
+const uniqueViolation = 'P2002'
+const oldestFirst = { steps: { orderBy: { sequence: 'asc' } } } as const
+
+export async function connectRepository(config: DatabaseConfig) {
+  const prisma = await connectDatabase(PrismaClient, config)
+
+  return {
+    /** Stores an accepted purchase; null when the customer used this idempotency key before. */
+    async insert({ accepted, idempotencyKey, bodyHash }: NewPurchase): Promise<Purchase | null> {
+      try {
+        return await prisma.purchase.create({
+          data: {
+            id: accepted.purchase_id,
+            customerId: accepted.customer_id,
+            idempotencyKey,
+            bodyHash,
+            lines: accepted.lines,
+            amount: BigInt(accepted.amount),
+            currencyCode: accepted.currency_code,
+            paymentMethod: accepted.payment_method,
+            status: 'ACCEPTED',
+          },
+        })
+      } catch (error) {
+        const known = error instanceof Prisma.PrismaClientKnownRequestError
+        if (known && error.code === uniqueViolation) return null
+        throw error
+      }
+    },
+
+    findByKey: (customerId: string, idempotencyKey: string): Promise<Purchase | null> =>
+      prisma.purchase.findUnique({
+        where: { customerId_idempotencyKey: { customerId, idempotencyKey } },
+      }),
+
+    findOwn: (id: string, customerId: string): Promise<PurchaseWithSteps | null> =>
+      prisma.purchase.findUnique({ where: { id, customerId }, include: oldestFirst }),
+
+    listOwn: (
+      customerId: string,
+      { limit, cursor }: { limit: number; cursor?: string | undefined },
+    ): Promise<PurchaseWithSteps[]> =>
+      prisma.purchase.findMany({
+        where: { customerId, ...(cursor && { id: { lt: cursor } }) },
+        orderBy: { id: 'desc' },
+        take: limit,
+        include: oldestFirst,
+      }),
+
+    async markPublished(ids: string[]): Promise<void> {
+      await prisma.purchase.updateMany({
+        where: { id: { in: ids } },
+        data: { publishedAt: new Date() },
+      })
+    },
+
+    /** Rows whose event is missing, oldest first; younger ones than `olderThanMs` may be on their way. */
+    unpublished: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
+      prisma.purchase.findMany({
+        where: { publishedAt: null, createdAt: { lt: new Date(Date.now() - olderThanMs) } },
+        orderBy: { createdAt: 'asc' },
+        take: limit,
+      }),
+
+    /** Adds a step that is not there yet, and moves an accepted purchase on; one round trip. */
+    async addProgress({ purchaseId, sequence, name, outcome, reason, at }: Progress) {
+      await prisma.$executeRaw`
+        WITH step AS (
+          INSERT INTO purchase_steps (purchase_id, sequence, name, outcome, reason, at)
+          SELECT id, ${sequence}::int, ${name}, ${outcome}, ${reason}, ${at}
+          FROM purchases WHERE id = ${purchaseId}::uuid
+          ON CONFLICT DO NOTHING
+          RETURNING purchase_id
+        )
+        UPDATE purchases SET status = 'PROCESSING', updated_at = now()
+        FROM step WHERE id = step.purchase_id AND status = 'ACCEPTED'`
+    },
+
+    /** Ends a purchase; one that has ended stays as it is. */
+    async end({ purchase_id, status, reason, failed_step }: PurchaseEnded): Promise<boolean> {
+      const changed = await prisma.purchase.updateMany({
+        where: { id: purchase_id, status: { in: ['ACCEPTED', 'PROCESSING'] } },
+        data: { status, reason, failedStep: failed_step },
+      })
+      return changed.count === 1
+    },
+
+    answers: () => databaseAnswers(prisma),
+    close: () => prisma.$disconnect(),
+  }
+}
+
+export type Repository = Awaited<ReturnType<typeof connectRepository>>

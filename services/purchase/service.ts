@@ -1,0 +1,207 @@
+import { createHash } from 'node:crypto'
+import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type { Caller } from '../../shared/auth.ts'
+import { page } from '../../shared/contracts/list.ts'
+import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
+import { steps } from '../../shared/contracts/steps.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { GrpcClient } from '../../shared/grpc.ts'
+import { apiPrefix } from '../../shared/http.ts'
+import { newId } from '../../shared/ids.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { type Publish, sendEvent } from '../../shared/messages.ts'
+import type { Progress, PurchaseRow, PurchaseWithSteps, Repository } from './repository.ts'
+
+type Deps = {
+  repository: Repository
+  accounts: GrpcClient<'auth'>
+  products: GrpcClient<'product'>
+  publish: Publish
+  currencyCode: string
+  logger: Logger
+}
+
+/** A customer is not kept waiting for Kafka longer than this: the sweep publishes what is missing. */
+const publishDeadlineMs = 1_000
+/** Older than any publish that is still under way. */
+const unpublishedAfterMs = 5_000
+const sweepBatch = 200
+
+export function createPurchaseService(deps: Deps) {
+  const { repository, logger } = deps
+  let published: string[] = []
+
+  async function create(
+    caller: Caller,
+    body: CreatePurchase,
+    idempotencyKey?: string,
+  ): Promise<AcceptedPurchase> {
+    if (body.payment.currency_code !== deps.currencyCode) {
+      throw refused('payment.currency_code', `must be ${deps.currencyCode}`)
+    }
+    const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex')
+    const authenticated = deps.accounts.Authenticate({ access_token: caller.token })
+    if (idempotencyKey !== undefined) {
+      await authenticated
+      const first = await repository.findByKey(caller.accountId, idempotencyKey)
+      if (first) return repeated(first, bodyHash)
+    }
+    const [lines] = await Promise.all([priceLines(body.order_items), authenticated])
+    const accepted: PurchaseAccepted = {
+      purchase_id: newId(),
+      customer_id: caller.accountId,
+      lines,
+      amount: total(lines),
+      currency_code: deps.currencyCode,
+      payment_method: body.payment.method,
+    }
+    const key = idempotencyKey ?? null
+    const row = await repository.insert({ accepted, idempotencyKey: key, bodyHash })
+    if (!row) {
+      const first = await repository.findByKey(caller.accountId, idempotencyKey ?? '')
+      if (!first) throw new AppError('unavailable', 'the purchase could not be stored; try again')
+      return repeated(first, bodyHash)
+    }
+    await publishAccepted(accepted)
+    return acceptance(row)
+  }
+
+  /** The merged lines with today's names and prices. */
+  async function priceLines(items: CreatePurchase['order_items']) {
+    const quantities = new Map<string, number>()
+    for (const { product_id, quantity } of items) {
+      quantities.set(product_id, (quantities.get(product_id) ?? 0) + quantity)
+    }
+    const { products } = await deps.products.GetProducts({ product_ids: [...quantities.keys()] })
+    const found = new Map(products.map((product) => [product.id, product]))
+    return [...quantities].map(([product_id, quantity]) => {
+      const product = found.get(product_id)
+      if (!product) {
+        const index = items.findIndex((item) => item.product_id === product_id)
+        throw refused(`order_items.${index}.product_id`, 'there is no such product')
+      }
+      return { product_id, quantity, name: product.name, unit_price: product.price }
+    })
+  }
+
+  async function publishAccepted(accepted: PurchaseAccepted): Promise<void> {
+    try {
+      await sendEvent(deps.publish, 'purchaseAccepted', accepted, publishDeadlineMs)
+      published.push(accepted.purchase_id)
+    } catch (err) {
+      logger.warn({ err, purchase_id: accepted.purchase_id }, 'purchase waits for the sweep')
+    }
+  }
+
+  return {
+    create,
+
+    async getOwn(customerId: string, id: string): Promise<Purchase> {
+      const row = await repository.findOwn(id, customerId)
+      if (!row) throw new AppError('not_found', 'no such purchase')
+      return toPurchase(row)
+    },
+
+    async listOwn(customerId: string, query: { limit: number; cursor?: string | undefined }) {
+      const rows = await repository.listOwn(customerId, { ...query, limit: query.limit + 1 })
+      const { items, next_cursor } = page(rows, query.limit)
+      return { items: items.map(toPurchase), next_cursor }
+    },
+
+    addProgress: (progress: Progress) => repository.addProgress(progress),
+
+    async end(ended: PurchaseEnded): Promise<void> {
+      const changed = await repository.end(ended)
+      logger.info(
+        { purchase_id: ended.purchase_id, status: ended.status, changed },
+        'purchase ended',
+      )
+    },
+
+    /** Notes in one statement what was published since the last call. */
+    async notePublished(): Promise<void> {
+      if (published.length === 0) return
+      const ids = published
+      published = []
+      try {
+        await repository.markPublished(ids)
+      } catch (error) {
+        published.push(...ids)
+        throw error
+      }
+    },
+
+    /** Publishes accepted purchases whose event is missing, e.g. after a crash right behind the insert. */
+    async publishMissing(): Promise<void> {
+      const rows = await repository.unpublished(unpublishedAfterMs, sweepBatch)
+      const known = new Set(published)
+      const missing = rows.filter(({ id }) => !known.has(id))
+      await Promise.all(missing.map((row) => publishAccepted(toAccepted(row))))
+    },
+  }
+}
+
+export type PurchaseService = ReturnType<typeof createPurchaseService>
+
+function refused(field: string, rule: string): AppError {
+  return new AppError('unprocessable', `${field}: ${rule}`, { fields: [{ field, rule }] })
+}
+
+function total(lines: PurchaseAccepted['lines']): number {
+  const amount = lines.reduce((sum, line) => sum + line.quantity * line.unit_price, 0)
+  if (!Number.isSafeInteger(amount)) throw refused('order_items', 'the amount is too large')
+  return amount
+}
+
+/** The same key with the same body gets the first answer; with another body it is a mistake of the client. */
+function repeated(first: PurchaseRow, bodyHash: string): AcceptedPurchase {
+  if (first.bodyHash === bodyHash) return acceptance(first)
+  throw refused('idempotency-key', 'was used for another body')
+}
+
+function acceptance(row: PurchaseRow): AcceptedPurchase {
+  return {
+    purchase_id: row.id,
+    status: 'ACCEPTED',
+    amount: Number(row.amount),
+    currency_code: row.currencyCode,
+    links: { self: `${apiPrefix}/purchases/${row.id}` },
+  }
+}
+
+function toAccepted(row: PurchaseRow): PurchaseAccepted {
+  return {
+    purchase_id: row.id,
+    customer_id: row.customerId,
+    lines: row.lines as PurchaseAccepted['lines'],
+    amount: Number(row.amount),
+    currency_code: row.currencyCode,
+    payment_method: row.paymentMethod,
+  }
+}
+
+function toPurchase(row: PurchaseWithSteps): Purchase {
+  const done = new Set(row.steps.filter((s) => s.outcome === 'done').map((s) => s.name))
+  const { links, ...rest } = acceptance(row)
+  return {
+    ...rest,
+    status: row.status as Purchase['status'],
+    links: {
+      ...links,
+      ...(done.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
+      ...(done.has(steps.takePayment) && { payment: `${apiPrefix}/payments/${row.id}` }),
+    },
+    lines: row.lines as Purchase['lines'],
+    payment_method: row.paymentMethod,
+    reason: row.reason,
+    failed_step: row.failedStep,
+    steps: row.steps.map(({ name, outcome, reason, at }) => ({
+      name,
+      outcome,
+      reason,
+      at: at.toISOString(),
+    })),
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  }
+}
