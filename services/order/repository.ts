@@ -1,0 +1,122 @@
+import { type Prisma, PrismaClient } from '../../prisma/order/client/client.ts'
+import type { Order, OrderStatus } from '../../shared/contracts/order.ts'
+import { PoisonError } from '../../shared/faults.ts'
+import { handleDo, handleUndo } from '../../shared/inbox.ts'
+import type { Command } from '../../shared/participant.ts'
+import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
+
+const withLines = { lines: { orderBy: { productId: 'asc' } } } as const
+type OrderRow = Prisma.OrderGetPayload<{ include: typeof withLines }>
+
+/** An order that nobody settled, with what the next page of them is read by. */
+export type OverdueOrder = { id: string; createdAt: Date }
+
+export type OrderRepository = Awaited<ReturnType<typeof connectRepository>>
+
+export async function connectRepository(config: DatabaseConfig) {
+  const prisma = await connectDatabase(PrismaClient, config)
+
+  return {
+    createOrder: (command: Command<'createOrder'>) =>
+      prisma.$transaction((tx) =>
+        handleDo(tx, command, async () => {
+          await insertOrder(tx, command)
+          return { outcome: 'done' }
+        }),
+      ),
+
+    cancelOrder: (command: Command<'cancelOrder'>) =>
+      prisma.$transaction((tx) =>
+        handleUndo(tx, command, async () => {
+          const { count } = await tx.order.updateMany({
+            where: { id: command.purchaseId, status: 'PENDING' },
+            data: { status: 'CANCELLED' },
+          })
+          if (count === 0) throw new PoisonError('the order to cancel is not PENDING')
+        }),
+      ),
+
+    /** Whether it was PENDING until now. */
+    async confirmOrder(id: string): Promise<boolean> {
+      const { count } = await prisma.order.updateMany({
+        where: { id, status: 'PENDING' },
+        data: { status: 'CONFIRMED' },
+      })
+      return count === 1
+    },
+
+    async findStatus(id: string): Promise<OrderStatus | undefined> {
+      const row = await prisma.order.findUnique({ where: { id }, select: { status: true } })
+      return row?.status as OrderStatus | undefined
+    },
+
+    async findOrder(customerId: string, id: string): Promise<Order | undefined> {
+      const row = await prisma.order.findUnique({ where: { id, customerId }, include: withLines })
+      return row ? toOrder(row) : undefined
+    },
+
+    /** Newest first, those before `cursor`. */
+    async listOrders(customerId: string, take: number, cursor?: string): Promise<Order[]> {
+      const rows = await prisma.order.findMany({
+        where: { customerId, ...(cursor && { id: { lt: cursor } }) },
+        orderBy: { id: 'desc' },
+        take,
+        include: withLines,
+      })
+      return rows.map(toOrder)
+    },
+
+    /** Orders PENDING for longer than `ms`, oldest first, those behind `after`. The database's clock decides. */
+    listOverdue(ms: number, limit: number, after?: OverdueOrder): PromiseLike<OverdueOrder[]> {
+      const { id, createdAt } = after ?? { id: null, createdAt: null }
+      return prisma.$queryRaw<OverdueOrder[]>`
+        SELECT id, created_at AS "createdAt" FROM orders
+        WHERE status = 'PENDING' AND created_at < now() - ${ms} * interval '1 ms'
+          AND (${id}::uuid IS NULL OR (created_at, id) > (${createdAt}::timestamptz, ${id}::uuid))
+        ORDER BY created_at, id LIMIT ${limit}`
+    },
+
+    answers: () => databaseAnswers(prisma),
+    close: () => prisma.$disconnect(),
+  }
+}
+
+async function insertOrder(
+  tx: Prisma.TransactionClient,
+  { purchaseId, body }: Command<'createOrder'>,
+): Promise<void> {
+  await tx.order.createMany({
+    data: {
+      id: purchaseId,
+      customerId: body.customer_id,
+      status: 'PENDING',
+      amount: body.amount,
+      currencyCode: body.currency_code,
+    },
+  })
+  await tx.orderLine.createMany({
+    data: body.lines.map((line) => ({
+      orderId: purchaseId,
+      productId: line.product_id,
+      name: line.name,
+      quantity: line.quantity,
+      unitPrice: line.unit_price,
+    })),
+  })
+}
+
+function toOrder(row: OrderRow): Order {
+  return {
+    id: row.id,
+    status: row.status as OrderStatus,
+    lines: row.lines.map((line) => ({
+      product_id: line.productId,
+      quantity: line.quantity,
+      name: line.name,
+      unit_price: Number(line.unitPrice),
+    })),
+    amount: Number(row.amount),
+    currency_code: row.currencyCode,
+    created_at: row.createdAt.toISOString(),
+  }
+}

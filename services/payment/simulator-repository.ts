@@ -1,0 +1,55 @@
+import { PrismaClient } from '../../prisma/payment/client/client.ts'
+import { connectDatabase, type DatabaseConfig } from '../../shared/prisma.ts'
+import type { Charge, ChargeStatus } from './provider.ts'
+
+export type LedgerKind = 'CAPTURE' | 'REFUND' | 'VOID'
+
+/** `attempts` counts the calls for this charge that went without an answer on purpose. */
+export type StoredCharge = Charge & { status: ChargeStatus; attempts: number }
+
+/** What becomes of a charge: what is not named stays as it is. */
+export type Change = { status?: ChargeStatus; attempts?: number; entry?: LedgerKind }
+
+export type SimulatorRepository = Awaited<ReturnType<typeof connectSimulatorRepository>>
+
+export async function connectSimulatorRepository(config: DatabaseConfig) {
+  const prisma = await connectDatabase(PrismaClient, config)
+
+  return {
+    /**
+     * Decides on a charge under its row lock, which calls for one key wait for in turn, and writes the change with
+     * its ledger entry in the same transaction. A key that is new begins as `charge`.
+     */
+    change<D extends Change>(charge: Charge, decide: (stored: StoredCharge) => D): Promise<D> {
+      const { key, amount, currencyCode, method } = charge
+      return prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`
+          INSERT INTO provider_charges (key, amount, currency_code, method, status)
+          VALUES (${key}, ${amount}, ${currencyCode}, ${method}, 'NEW') ON CONFLICT DO NOTHING`
+        await tx.$queryRaw`SELECT 1 FROM provider_charges WHERE key = ${key} FOR UPDATE`
+        const row = await tx.providerCharge.findUniqueOrThrow({ where: { key } })
+        const stored = {
+          ...row,
+          amount: Number(row.amount),
+          status: row.status as ChargeStatus,
+        }
+        const decision = decide(stored)
+        const { status = stored.status, attempts = stored.attempts, entry } = decision
+        await tx.providerCharge.update({ where: { key }, data: { status, attempts } })
+        if (entry) {
+          await tx.providerLedger.create({
+            data: { key, kind: entry, amount: row.amount, currencyCode: row.currencyCode },
+          })
+        }
+        return decision
+      })
+    },
+
+    async findStatus(key: string): Promise<ChargeStatus | null> {
+      const row = await prisma.providerCharge.findUnique({ where: { key } })
+      return (row?.status as ChargeStatus | undefined) ?? null
+    },
+
+    close: () => prisma.$disconnect(),
+  }
+}

@@ -1,0 +1,197 @@
+import {
+  Prisma,
+  PrismaClient,
+  type Category as StoredCategory,
+  type Product as StoredProduct,
+} from '../../prisma/product/client/client.ts'
+import type { CreateCategory, UpdateProduct } from '../../shared/contracts/product.ts'
+import type { Sql } from '../../shared/inbox.ts'
+import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
+
+export type { StoredCategory, StoredProduct }
+export type Repository = Awaited<ReturnType<typeof connectRepository>>
+type Transaction = ReturnType<typeof inTransaction>
+
+export type Line = { productId: string; quantity: number }
+type Hold = Line & { status: 'HELD' | 'SOLD' | 'RELEASED' }
+
+type NewProduct = {
+  accountId: string
+  categoryId: string
+  name: string
+  description: string
+  brandName: string
+  price: number
+  inventory: number
+}
+
+/** A page is read with one row more than it shows, to know whether there is another. */
+type PageQuery = { limit: number; cursor?: string | undefined }
+
+/** The one door to the product database. */
+export async function connectRepository(config: DatabaseConfig) {
+  const prisma = await connectDatabase(PrismaClient, config)
+
+  return {
+    /** Runs `work` in one transaction: all that it does with what it is given, or nothing. */
+    transaction: <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
+      prisma.$transaction((tx) => work(inTransaction(tx))),
+
+    listCategories: ({ limit, cursor }: PageQuery): Promise<StoredCategory[]> =>
+      prisma.category.findMany({ where: before(cursor), orderBy: { id: 'desc' }, take: limit + 1 }),
+
+    findCategory: (id: string): Promise<StoredCategory | null> =>
+      prisma.category.findUnique({ where: { id } }),
+
+    createCategory: (data: CreateCategory): Promise<StoredCategory> =>
+      prisma.category.create({ data }),
+
+    listProducts: ({
+      limit,
+      cursor,
+      categoryId,
+      accountId,
+    }: PageQuery & { categoryId?: string | undefined; accountId?: string | undefined }): Promise<
+      StoredProduct[]
+    > =>
+      prisma.product.findMany({
+        where: { ...before(cursor), categoryId, accountId },
+        orderBy: { id: 'desc' },
+        take: limit + 1,
+      }),
+
+    findProduct: (id: string): Promise<StoredProduct | null> =>
+      prisma.product.findUnique({ where: { id } }),
+
+    findProducts: (ids: string[]): Promise<StoredProduct[]> =>
+      prisma.product.findMany({ where: { id: { in: ids } } }),
+
+    /** Undefined when there is no such category. */
+    createProduct: ({ inventory, ...product }: NewProduct): Promise<StoredProduct | undefined> =>
+      unlessCategoryUnknown(
+        prisma.product.create({ data: { ...product, stock: inventory, received: inventory } }),
+      ),
+
+    /** Undefined when there is no such category. */
+    updateProduct: (
+      id: string,
+      { category_id: categoryId, brand_name: brandName, ...fields }: UpdateProduct,
+    ): Promise<StoredProduct | undefined> =>
+      unlessCategoryUnknown(
+        prisma.product.update({ where: { id }, data: { ...fields, categoryId, brandName } }),
+      ),
+
+    /** Purchases that hold stock since before `overdueMs` ago, oldest first, after the purchase `after`. */
+    async overduePurchases(overdueMs: number, after: string, limit: number): Promise<string[]> {
+      const rows = await prisma.$queryRaw<{ purchase_id: string }[]>`
+        SELECT DISTINCT purchase_id FROM holds
+        WHERE status = 'HELD' AND purchase_id > ${after}::uuid
+          AND updated_at < now() - ${overdueMs}::float8 * interval '1 millisecond'
+        ORDER BY purchase_id LIMIT ${limit}`
+      return rows.map((row) => row.purchase_id)
+    },
+
+    answers: () => databaseAnswers(prisma),
+    close: () => prisma.$disconnect(),
+  }
+}
+
+/**
+ * What a transaction can do. Everything that moves stock first locks all its products in the order of their ids, so
+ * that no two transactions wait for each other. The locks leave foreign key checks alone.
+ */
+function inTransaction(tx: Prisma.TransactionClient) {
+  return {
+    sql: tx as Sql,
+
+    /** Locks the products that exist and tells how much of each is free, by id. */
+    async lockStock(productIds: string[]): Promise<Map<string, number>> {
+      const rows = await tx.$queryRaw<{ id: string; stock: number }[]>`
+        SELECT id, stock FROM products WHERE id = ANY(${productIds}::uuid[])
+        ORDER BY id FOR NO KEY UPDATE`
+      return new Map(rows.map(({ id, stock }) => [id, stock]))
+    },
+
+    /** Takes the lines, one per product, out of the free stock; the count of products where that was possible. */
+    hold(purchaseId: string, lines: Line[]): Promise<number> {
+      const productIds = lines.map((line) => line.productId)
+      const quantities = lines.map((line) => line.quantity)
+      return tx.$executeRaw`
+        WITH line AS (
+          SELECT * FROM unnest(${productIds}::uuid[], ${quantities}::int[]) AS l (product_id, quantity)
+        ), held AS (
+          INSERT INTO holds (purchase_id, product_id, quantity, status)
+          SELECT ${purchaseId}::uuid, product_id, quantity, 'HELD' FROM line
+        )
+        UPDATE products SET stock = stock - quantity, held = held + quantity, updated_at = now()
+        FROM line WHERE id = product_id AND stock >= quantity`
+    },
+
+    /** Locks what a purchase took, and the products that it took it from. */
+    lockHolds: (purchaseId: string): Promise<Hold[]> =>
+      tx.$queryRaw<Hold[]>`
+        SELECT product_id AS "productId", quantity, status
+        FROM holds JOIN products ON id = product_id WHERE purchase_id = ${purchaseId}::uuid
+        ORDER BY id FOR NO KEY UPDATE`,
+
+    /** Gives what a purchase holds back to the free stock. */
+    release: (purchaseId: string): Promise<number> =>
+      tx.$executeRaw`
+        WITH released AS (
+          UPDATE holds SET status = 'RELEASED', updated_at = now()
+          WHERE purchase_id = ${purchaseId}::uuid AND status = 'HELD'
+          RETURNING product_id, quantity
+        )
+        UPDATE products SET held = held - quantity, stock = stock + quantity, updated_at = now()
+        FROM released WHERE id = product_id`,
+
+    /** Sells what a purchase holds. */
+    sell: (purchaseId: string): Promise<number> =>
+      tx.$executeRaw`
+        WITH taken AS (
+          UPDATE holds SET status = 'SOLD', updated_at = now()
+          WHERE purchase_id = ${purchaseId}::uuid AND status = 'HELD'
+          RETURNING product_id, quantity
+        )
+        UPDATE products SET held = held - quantity, sold = sold + quantity, updated_at = now()
+        FROM taken WHERE id = product_id`,
+
+    async lockProduct(id: string): Promise<StoredProduct | null> {
+      await tx.$queryRaw`SELECT 1 FROM products WHERE id = ${id}::uuid FOR NO KEY UPDATE`
+      return tx.product.findUnique({ where: { id } })
+    },
+
+    /** The quantity of the restock that was done under this key. */
+    async findRestock(productId: string, idempotencyKey: string): Promise<number | undefined> {
+      const where = { productId_idempotencyKey: { productId, idempotencyKey } }
+      return (await tx.restock.findUnique({ where }))?.quantity
+    },
+
+    async restock(
+      productId: string,
+      idempotencyKey: string,
+      quantity: number,
+    ): Promise<StoredProduct> {
+      await tx.restock.create({ data: { productId, idempotencyKey, quantity } })
+      return tx.product.update({
+        where: { id: productId },
+        data: { stock: { increment: quantity }, received: { increment: quantity } },
+      })
+    },
+  }
+}
+
+function before(cursor: string | undefined) {
+  return cursor === undefined ? {} : { id: { lt: cursor } }
+}
+
+/** The category is the only row that a product refers to. */
+async function unlessCategoryUnknown<T>(written: Promise<T>): Promise<T | undefined> {
+  try {
+    return await written
+  } catch (error) {
+    const unknown = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2003'
+    if (unknown) return undefined
+    throw error
+  }
+}
