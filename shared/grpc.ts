@@ -71,9 +71,10 @@ function definitionOf(name: keyof GrpcServices): ServiceDefinition {
   return service
 }
 
-type ServerHandlers<S> = {
-  [M in keyof S]: S[M] extends Call
-    ? (request: S[M]['request']) => Promise<S[M]['response']>
+/** A function per call of a service: a missing one does not compile. */
+export type GrpcHandlers<N extends keyof GrpcServices> = {
+  [M in keyof GrpcServices[N]]: GrpcServices[N][M] extends Call
+    ? (request: GrpcServices[N][M]['request']) => Promise<GrpcServices[N][M]['response']>
     : never
 }
 
@@ -83,7 +84,7 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
   host: string
   port: number
   logger: Logger
-  handlers: ServerHandlers<GrpcServices[N]>
+  handlers: GrpcHandlers<N>
 }) {
   const server = new Server({ 'grpc.max_connection_age_ms': 300_000 })
   const implementation: UntypedServiceImplementation = {}
@@ -115,11 +116,7 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
   }
 }
 
-export type GrpcClient<N extends keyof GrpcServices> = {
-  [M in keyof GrpcServices[N]]: GrpcServices[N][M] extends Call
-    ? (request: GrpcServices[N][M]['request']) => Promise<GrpcServices[N][M]['response']>
-    : never
-} & { close(): void }
+export type GrpcClient<N extends keyof GrpcServices> = GrpcHandlers<N> & { close(): void }
 
 /** Calls a service through Traefik, which balances each call. Every call has a deadline; failures are AppErrors. */
 export function connectGrpc<N extends keyof GrpcServices>(

@@ -26,6 +26,7 @@ export type StepSettings = {
 
 /** The SDK's real default is TRY_CANCEL, which would undo a step while its command may still be running. */
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+const forwardPauseMs = 500
 const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '10 s' } as const
 
 /** After about half a minute an undo counts as stuck and goes to the slow schedule. */
@@ -45,8 +46,12 @@ function activities(step: StepName, settings: StepSettings, options: ActivityOpt
 export async function take(step: StepName, settings: StepSettings, call: Call): Promise<void> {
   const { stepTimeoutMs, stepAttempts } = settings
   const bounded = activities(step, settings, {
-    scheduleToCloseTimeout: stepTimeoutMs * stepAttempts,
-    retry: { ...retry, maximumAttempts: stepAttempts },
+    scheduleToCloseTimeout: (stepTimeoutMs + forwardPauseMs) * stepAttempts,
+    retry: {
+      initialInterval: forwardPauseMs,
+      backoffCoefficient: 1,
+      maximumAttempts: stepAttempts,
+    },
   })
   const reply = await call(bounded)
   if (reply.outcome === 'done') return

@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const pollMs = 50
+
+/**
+ * Waits until `condition` gives something truthy and returns that. What it throws counts as "not yet" and is the
+ * cause of the error past the deadline.
+ */
+export async function waitFor<T>(
+  what: string,
+  condition: () => Promise<T> | T,
+  deadlineMs = 15_000,
+): Promise<NonNullable<T>> {
+  const end = Date.now() + deadlineMs
+  let cause: unknown
+  for (;;) {
+    try {
+      const value = await condition()
+      if (value) return value
+    } catch (error) {
+      cause = error
+    }
+    if (Date.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what}`, { cause })
+    await sleep(pollMs)
+  }
+}

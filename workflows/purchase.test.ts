@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { CompleteAsyncError } from '@temporalio/activity'
+import type { TestWorkflowEnvironment } from '@temporalio/testing'
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
+import type { Activities } from '../activities/index.ts'
+import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
+import {
+  bundleWorkflows,
+  quietTemporal,
+  timeSkippingTemporal,
+} from '../test/helpers/temporal.ts'
+import { waitFor } from '../test/helpers/wait.ts'
+import type { purchase, refusePurchase } from './index.ts'
+
+/** The time-skipping server does not skip while an activity is open, so a step's timeout is short here. */
+const settings = { stepTimeoutMs: 250, stepAttempts: 3 }
+/** For tests that hold a step open. */
+const patient = { ...settings, stepTimeoutMs: 10_000 }
+const done = { outcome: 'done' } as const
+const forwardSteps = ['reserveStock', 'createOrder', 'takePayment'] as const
+const undoOf = { reserveStock: 'releaseStock', createOrder: 'cancelOrder', takePayment: 'refundPayment' }
+
+function acceptedPurchase(): PurchaseAccepted {
+  return {
+    purchase_id: randomUUID(),
+    customer_id: randomUUID(),
+    lines: [{ product_id: randomUUID(), quantity: 2, name: 'Iphone 13', unit_price: 125 }],
+    amount: 250,
+    currency_code: 'VND',
+    payment_method: 'sim_ok',
+  }
+}
+
+/** Never answers: the attempt ends when its time is up. */
+async function silence(): Promise<never> {
+  throw new CompleteAsyncError()
+}
+
+describe('purchase workflow', () => {
+  let temporal: TestWorkflowEnvironment
+  let workflowBundle: WorkflowBundleWithSourceMap
+
+  before(async function () {
+    this.timeout(60_000)
+    quietTemporal()
+    temporal = await timeSkippingTemporal()
+    workflowBundle = await bundleWorkflows()
+  })
+
+  after(() => temporal.teardown())
+
+  /** Runs `body` against a worker whose participants all agree, but for `overrides`; notes who was called. */
+  async function withWorker<T>(
+    overrides: Partial<Activities>,
+    body: (context: { taskQueue: string; calls: string[]; announced: PurchaseEnded[] }) => Promise<T>,
+  ): Promise<T> {
+    const calls: string[] = []
+    const announced: PurchaseEnded[] = []
+    const agreeable: Activities = {
+      reserveStock: async () => done,
+      releaseStock: async () => done,
+      createOrder: async () => done,
+      cancelOrder: async () => done,
+      takePayment: async () => ({ ...done, provider_reference: 'ref' }),
+      refundPayment: async () => done,
+      announceEnd: async (ended) => {
+        announced.push(ended)
+      },
+    }
+    const noted = Object.entries({ ...agreeable, ...overrides }).map(([name, activity]) => {
+      const call = (...args: never[]) => {
+        calls.push(name)
+        return (activity as (...args: never[]) => Promise<unknown>)(...args)
+      }
+      return [name, call]
+    })
+    const taskQueue = randomUUID()
+    const worker = await Worker.create({
+      connection: temporal.nativeConnection,
+      taskQueue,
+      workflowBundle,
+      activities: Object.fromEntries(noted),
+    })
+    return worker.runUntil(body({ taskQueue, calls, announced }))
+  }
+
+  function start(taskQueue: string, accepted: PurchaseAccepted, patience = settings) {
+    return temporal.client.workflow.start<typeof purchase>('purchase', {
+      workflowId: `purchase-${accepted.purchase_id}`,
+      taskQueue,
+      args: [accepted, patience],
+    })
+  }
+
+  function buy(overrides: Partial<Activities>, accepted = acceptedPurchase()) {
+    return withWorker(overrides, async ({ taskQueue, calls, announced }) => {
+      const handle = await start(taskQueue, accepted)
+      return { ended: await handle.result(), calls, announced, handle }
+    })
+  }
+
+  it('takes every step in order, undoes nothing and announces COMPLETED', async () => {
+    const accepted = acceptedPurchase()
+
+    const { ended, calls, announced } = await buy({}, accepted)
+
+    assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
+    assert.deepEqual(ended, {
+      purchase_id: accepted.purchase_id,
+      customer_id: accepted.customer_id,
+      status: 'COMPLETED',
+      reason: null,
+      failed_step: null,
+    })
+    assert.deepEqual(announced, [ended])
+  })
+
+  it('asks each participant for just what it needs', async () => {
+    const accepted = acceptedPurchase()
+    const asked: unknown[] = []
+
+    await buy(
+      {
+        reserveStock: async (...args) => {
+          asked.push(args)
+          return done
+        },
+        takePayment: async (...args) => {
+          asked.push(args)
+          return { ...done, provider_reference: 'ref' }
+        },
+      },
+      accepted,
+    )
+
+    const { purchase_id, customer_id, lines } = accepted
+    const stock = lines.map(({ product_id, quantity }) => ({ product_id, quantity }))
+    const payment = { customer_id, amount: 250, currency_code: 'VND', method: 'sim_ok' }
+    assert.deepEqual(asked, [
+      [purchase_id, { lines: stock }],
+      [purchase_id, payment],
+    ])
+  })
+
+  for (const [index, step] of forwardSteps.entries()) {
+    const taken = forwardSteps.slice(0, index + 1)
+    const undone = taken.map((name) => undoOf[name]).reverse()
+    const stepName = step.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
+    it(`undoes in reverse order, itself included, when ${step} is rejected`, async () => {
+      const rejected = { outcome: 'rejected', reason: 'out_of_stock' } as const
+
+      const { ended, calls, announced } = await buy({ [step]: async () => rejected })
+
+      assert.deepEqual(calls, [...taken, ...undone, 'announceEnd'])
+      assert.equal(ended.status, 'REJECTED')
+      assert.equal(ended.reason, 'out_of_stock')
+      assert.equal(ended.failed_step, stepName)
+      assert.deepEqual(announced, [ended])
+    })
+
+    it(`sends ${step} again when no reply comes, then undoes it and all before it`, async () => {
+      const { ended, calls } = await buy({ [step]: silence })
+
+      const attempts = calls.filter((name) => name === step)
+      assert.equal(attempts.length, settings.stepAttempts)
+      assert.deepEqual(calls.slice(calls.lastIndexOf(step) + 1), [...undone, 'announceEnd'])
+      assert.equal(ended.status, 'REJECTED')
+      assert.equal(ended.reason, 'timeout')
+      assert.equal(ended.failed_step, stepName)
+    })
+  }
+
+  it('ends REJECTED as unavailable when a command cannot be sent', async () => {
+    const { ended } = await buy({
+      createOrder: async () => {
+        throw new Error('Kafka does not take messages')
+      },
+    })
+
+    assert.equal(ended.reason, 'unavailable')
+  })
+
+  it('goes on with the other undos while one is stuck, and does not end before it is done', async () => {
+    let refusals = 20
+    const { ended, calls } = await buy({
+      takePayment: async () => ({ outcome: 'rejected', reason: 'payment_declined' }),
+      refundPayment: async () => {
+        if (refusals-- > 0) throw new Error('the provider is away')
+        return done
+      },
+    })
+
+    const firstRound = calls.slice(calls.indexOf('refundPayment'), calls.indexOf('releaseStock') + 1)
+    assert.deepEqual([...new Set(firstRound)], ['refundPayment', 'cancelOrder', 'releaseStock'])
+    assert.equal(calls.filter((name) => name === 'refundPayment').length, 21)
+    assert.equal(calls.at(-1), 'announceEnd')
+    assert.equal(ended.status, 'REJECTED')
+  })
+
+  it('announces until the announcement is taken', async () => {
+    let refusals = 12
+    const { calls } = await buy({
+      announceEnd: async () => {
+        if (refusals-- > 0) throw new Error('Kafka does not take messages')
+      },
+    })
+
+    assert.equal(calls.filter((name) => name === 'announceEnd').length, 13)
+  })
+
+  it('undoes everything and ends CANCELLED when it is cancelled between steps', async () => {
+    const accepted = acceptedPurchase()
+    let reply = (_reply: typeof done) => {}
+
+    const { ended, calls } = await withWorker(
+      { createOrder: () => new Promise((resolve) => (reply = resolve)) },
+      async ({ taskQueue, calls }) => {
+        const handle = await start(taskQueue, accepted, patient)
+        await waitFor('the order step', () => calls.includes('createOrder'))
+        await handle.cancel()
+        await waitForCancelRequest(handle)
+        reply(done)
+        return { ended: await handle.result(), calls }
+      },
+    )
+
+    assert.deepEqual(calls.slice(0, 2), ['reserveStock', 'createOrder'])
+    assert.deepEqual(calls.slice(-3), ['cancelOrder', 'releaseStock', 'announceEnd'])
+    assert.ok(!calls.includes('takePayment'))
+    assert.equal(ended.status, 'CANCELLED')
+    assert.equal(ended.reason, 'cancelled')
+  })
+
+  it('lets a payment in flight decide: captured means COMPLETED although a cancel came', async () => {
+    const accepted = acceptedPurchase()
+    let reply = (_reply: Awaited<ReturnType<Activities['takePayment']>>) => {}
+
+    const { ended, calls } = await withWorker(
+      { takePayment: () => new Promise((resolve) => (reply = resolve)) },
+      async ({ taskQueue, calls }) => {
+        const handle = await start(taskQueue, accepted, patient)
+        await waitFor('the payment step', () => calls.includes('takePayment'))
+        await handle.cancel()
+        await waitForCancelRequest(handle)
+        reply({ ...done, provider_reference: 'ref' })
+        return { ended: await handle.result(), calls }
+      },
+    )
+
+    assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
+    assert.equal(ended.status, 'COMPLETED')
+  })
+
+  it('refuses a purchase that cannot be read under the id that its saga would have had', async () => {
+    const purchaseId = randomUUID()
+
+    const ended = await withWorker({}, ({ taskQueue }) =>
+      temporal.client.workflow.execute<typeof refusePurchase>('refusePurchase', {
+        workflowId: `purchase-${purchaseId}`,
+        taskQueue,
+        args: [purchaseId],
+      }),
+    )
+
+    assert.equal(ended.status, 'REJECTED')
+    assert.equal(ended.reason, 'invalid')
+  })
+})
+
+async function waitForCancelRequest(handle: {
+  fetchHistory: () => Promise<{ events?: { activityTaskCancelRequestedEventAttributes?: unknown }[] | null }>
+}) {
+  await waitFor('the cancel request to reach the activity', async () => {
+    const { events } = await handle.fetchHistory()
+    return events?.some((event) => event.activityTaskCancelRequestedEventAttributes)
+  })
+}
