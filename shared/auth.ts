@@ -28,8 +28,17 @@ declare global {
 }
 
 function keyOf(keys: Record<string, string>, token: string): string | undefined {
-  const kid = jwt.decode(token, { complete: true })?.header.kid
+  const kid = keyIdOf(token)
   return kid === undefined || !Object.hasOwn(keys, kid) ? undefined : keys[kid]
+}
+
+function keyIdOf(token: string): string | undefined {
+  try {
+    return jwt.decode(token, { complete: true })?.header.kid
+  } catch {
+    // Claims that are not JSON make it throw.
+    return undefined
+  }
 }
 
 /** Signs an access token for an account. `ttlSeconds` from now. */

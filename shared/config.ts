@@ -7,6 +7,7 @@ const list = z
   .string()
   .min(1)
   .transform((text) => text.split(',').map((item) => item.trim()))
+  .pipe(z.array(z.string().min(1)))
 const json = <T extends z.ZodType>(schema: T) =>
   z
     .string()
@@ -56,12 +57,16 @@ export class ConfigError extends Error {
   override name = 'ConfigError'
 }
 
-/** Parses an environment once, at start. Throws ConfigError; never prints a value, it may be a secret. */
+/**
+ * Parses an environment once, at start; an empty variable counts as not set. Throws ConfigError; never prints a
+ * value, it may be a secret.
+ */
 export function loadConfig<T extends z.ZodRawShape>(
   shape: T,
   environment: Record<string, string | undefined>,
 ): Readonly<z.infer<z.ZodObject<T>>> {
-  const result = z.object(shape).safeParse(environment)
+  const set = Object.entries(environment).filter(([, value]) => value !== '')
+  const result = z.object(shape).safeParse(Object.fromEntries(set))
   if (result.success) return Object.freeze(result.data)
   const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   throw new ConfigError(`invalid configuration: ${problems.join('; ')}`)

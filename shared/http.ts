@@ -98,10 +98,11 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
     port: (server.address() as AddressInfo).port,
     /** Lets running requests end; idle keep-alive connections are closed at once. */
     async close() {
-      await new Promise((resolve) => {
-        server.close(resolve)
-        server.closeIdleConnections()
-      })
+      const closed = new Promise((resolve) => server.close(resolve))
+      // The connection of a running request becomes idle later, and would stay open for seconds.
+      const closingIdle = setInterval(() => server.closeIdleConnections(), 50)
+      await closed
+      clearInterval(closingIdle)
     },
   }
 }

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { Routes } from '../http.ts'
+import { text } from './text.ts'
 
-const name = z.string().trim().min(1).max(100)
+const name = text(100)
 
 const Profile = z.strictObject({
   first_name: name,
   last_name: name,
-  address: z.string().trim().min(1).max(500),
+  address: text(500),
   phone_number: z
     .string()
     .regex(/^\+?[0-9]{7,15}$/, 'must be 7 to 15 digits, with + in front or not'),

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { Routes } from '../http.ts'
 import { Amount } from './commands.ts'
 import { IdParams, ListQuery, listOf } from './list.ts'
+import { text } from './text.ts'
 
-const text = (max: number) => z.string().trim().min(1).max(max)
 /** PostgreSQL's integer, which counts stock. */
 const Quantity = z.int().min(0).max(2_147_483_647)
 

@@ -1,0 +1,51 @@
+import { createAuthentication } from '../../shared/auth.ts'
+import { accountRoutes } from '../../shared/contracts/account.ts'
+import { startGrpcServer } from '../../shared/grpc.ts'
+import { startHttpServer } from '../../shared/http.ts'
+import { type Running, run } from '../../shared/lifecycle.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { createMetrics } from '../../shared/metrics.ts'
+import { type Config, readConfig } from './config.ts'
+import { createGrpcHandlers } from './grpc.ts'
+import { createHandlers } from './http.ts'
+import { createPasswords } from './passwords.ts'
+import { connectRepository } from './repository.ts'
+import { createAccountService } from './service.ts'
+import { createTokens } from './tokens.ts'
+
+export async function start(
+  config: Config,
+  logger: Logger,
+): Promise<Running & { grpcPort: number }> {
+  await using starting = new AsyncDisposableStack()
+  const metrics = createMetrics('account')
+  const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const service = createAccountService({
+    repository,
+    passwords: await createPasswords(),
+    tokens: createTokens(config),
+  })
+  const grpc = await startGrpcServer({
+    service: 'auth',
+    host: config.HTTP_HOST,
+    port: config.GRPC_PORT,
+    logger,
+    handlers: createGrpcHandlers(service),
+  })
+  starting.defer(() => grpc.close())
+  const http = await startHttpServer({
+    host: config.HTTP_HOST,
+    port: config.HTTP_PORT,
+    logger,
+    metrics,
+    routes: accountRoutes,
+    handlers: createHandlers(service),
+    authenticate: createAuthentication(config),
+    health: { database: repository.answers },
+  })
+  starting.defer(() => http.close())
+  const started = starting.move()
+  return { port: http.port, grpcPort: grpc.port, close: () => started.disposeAsync() }
+}
+
+if (import.meta.main) await run('account', readConfig, start)

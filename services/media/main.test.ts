@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { pino } from 'pino'
+import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
+import { startServiceProcess } from '../../test/helpers/service-process.ts'
+import { testStack } from '../../test/helpers/stack.ts'
+import { testTokens } from '../../test/helpers/tokens.ts'
+import type { Config } from './config.ts'
+import { start } from './main.ts'
+
+const logger = pino({ level: 'silent' })
+
+describe('media', () => {
+  let database: TestDatabase
+  let config: Config
+
+  before(async () => {
+    const { urls, secrets } = await testStack()
+    database = await createTestDatabase('media')
+    config = {
+      ...testTokens.config,
+      DATABASE_URL: database.url,
+      DATABASE_POOL_SIZE: 2,
+      MINIO_URL: urls.minio,
+      MINIO_ACCESS_KEY: secrets.minio.accessKey,
+      MINIO_SECRET_KEY: secrets.minio.secretKey,
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 0,
+      LOG_LEVEL: 'silent',
+      APP_ENV: 'local',
+    }
+  })
+
+  after(() => database.close())
+
+  async function readiness(overrides: Partial<Config> = {}) {
+    const media = await start({ ...config, ...overrides }, logger)
+    try {
+      const response = await fetch(`http://127.0.0.1:${media.port}/health/ready`)
+      const { checks } = (await response.json()) as { checks: object }
+      return { status: response.status, checks }
+    } finally {
+      await media.close()
+    }
+  }
+
+  it('is ready when its database and the storage answer', async () => {
+    assert.deepEqual(await readiness(), { status: 200, checks: { database: true, storage: true } })
+  })
+
+  it('is not ready while its database is away', async () => {
+    const nowhere = await readiness({ DATABASE_URL: 'postgresql://media@127.0.0.1:1/media_db' })
+
+    assert.deepEqual(nowhere, { status: 503, checks: { database: false, storage: true } })
+  })
+
+  it('is not ready while the storage is away or refuses its keys', async () => {
+    const notReady = { status: 503, checks: { database: true, storage: false } }
+
+    assert.deepEqual(await readiness({ MINIO_URL: 'http://127.0.0.1:1' }), notReady)
+    assert.deepEqual(await readiness({ MINIO_SECRET_KEY: 'wrong-secret' }), notReady)
+  })
+
+  it('does not start without its variables and names them', async () => {
+    const media = startServiceProcess('media', { HTTP_PORT: '0', MINIO_URL: 'ftp://127.0.0.1' })
+
+    assert.equal(await media.exited(), 1)
+    for (const name of ['DATABASE_URL', 'MINIO_URL', 'MINIO_ACCESS_KEY', 'JWT_VERIFY_KEYS']) {
+      assert.match(media.output(), new RegExp(`${name}: `))
+    }
+  })
+})

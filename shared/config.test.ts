@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { z } from 'zod'
+import {
+  authEnv,
+  ConfigError,
+  databaseEnv,
+  env,
+  kafkaEnv,
+  loadConfig,
+  processEnv,
+} from './config.ts'
+
+const breaks = (message: RegExp) => (error: unknown) =>
+  error instanceof ConfigError && message.test(error.message)
+
+describe('loadConfig', () => {
+  it('reads and converts what is set and takes defaults for the rest', () => {
+    const config = loadConfig(
+      { ...processEnv, ...kafkaEnv },
+      { HTTP_PORT: '3001', KAFKA_BROKERS: '127.0.0.1:9092, 127.0.0.1:9093' },
+    )
+
+    assert.deepEqual(config, {
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 3001,
+      LOG_LEVEL: 'info',
+      APP_ENV: 'production',
+      KAFKA_BROKERS: ['127.0.0.1:9092', '127.0.0.1:9093'],
+      KAFKA_TOPIC_PREFIX: '',
+      CONSUMER_CONCURRENCY: 64,
+    })
+  })
+
+  it('keeps nothing that was not asked for and cannot be changed', () => {
+    const config = loadConfig({ NAME: env.text }, { NAME: 'a', SECRET: 'b' })
+
+    assert.deepEqual(config, { NAME: 'a' })
+    assert.ok(Object.isFrozen(config))
+  })
+
+  it('names every variable that is missing', () => {
+    const load = () => loadConfig({ ...processEnv, ...databaseEnv }, {})
+
+    assert.throws(load, breaks(/HTTP_PORT: .*; DATABASE_URL: /))
+  })
+
+  it('takes a variable that is empty for one that is not set', () => {
+    const load = (environment: Record<string, string>) =>
+      loadConfig({ ...processEnv, LIMIT: env.count.default(5), NAME: env.text }, environment)
+
+    assert.equal(load({ HTTP_PORT: '1', NAME: 'a', LIMIT: '', LOG_LEVEL: '' }).LIMIT, 5)
+    assert.throws(() => load({ HTTP_PORT: '', NAME: '' }), breaks(/HTTP_PORT: .*; NAME: /))
+  })
+
+  for (const [variable, schema, value] of [
+    ['PORT', env.port, '65536'],
+    ['PORT', env.port, '-1'],
+    ['PORT', env.port, '80.5'],
+    ['PORT', env.port, 'http'],
+    ['COUNT', env.count, '0'],
+    ['WAIT_MS', env.durationMs, '10s'],
+    ['NODES', env.list, 'a:1,,b:2'],
+    ['KEYS', env.json(z.record(z.string(), z.string())), '{'],
+    ['KEYS', env.json(z.record(z.string(), z.string())), '[]'],
+    ['LOG_LEVEL', processEnv.LOG_LEVEL, 'loud'],
+    ['DATABASE_URL', databaseEnv.DATABASE_URL, 'mysql://127.0.0.1/db'],
+    ['JWT_VERIFY_KEYS', authEnv.JWT_VERIFY_KEYS, '{"kid":1}'],
+  ] as const) {
+    it(`refuses ${variable}=${value}`, () => {
+      const load = () => loadConfig({ [variable]: schema }, { [variable]: value })
+
+      assert.throws(load, breaks(new RegExp(`^invalid configuration: ${variable}[:.]`)))
+    })
+  }
+
+  it('never tells a value, which may be a secret', () => {
+    const shape = { ...processEnv, ...databaseEnv, ...authEnv }
+    const secrets = Object.fromEntries(Object.keys(shape).map((name) => [name, 'hunter2']))
+
+    assert.throws(
+      () => loadConfig(shape, secrets),
+      (error: Error) => /DATABASE_URL/.test(error.message) && !/hunter2/.test(error.message),
+    )
+  })
+})
