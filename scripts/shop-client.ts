@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto'
+import type { TokenPair } from '../shared/contracts/account.ts'
+import type { Category, CreateProduct, Product } from '../shared/contracts/product.ts'
+import type { AcceptedPurchase, CreatePurchase, Purchase } from '../shared/contracts/purchase.ts'
+import { waitFor } from './wait-for.ts'
+
+export type Answer<T> = { status: number; body: T; headers: Headers }
+
+const unfinished = new Set<string>(['ACCEPTED', 'PROCESSING'])
+const requestDeadlineMs = 10_000
+
+/** A request to the shop, as a customer's program would make it. `token` is an access token. */
+export async function request<T>(
+  api: string,
+  method: 'GET' | 'POST' | 'PUT',
+  path: string,
+  {
+    token,
+    body,
+    headers,
+  }: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<Answer<T>> {
+  const response = await fetch(`${api}/api/v1${path}`, {
+    method,
+    headers: {
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...headers,
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(requestDeadlineMs),
+  })
+  const text = await response.text()
+  const answer =
+    text && response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
+  return { status: response.status, body: answer as T, headers: response.headers }
+}
+
+/** The body of an answer that must have the given status. Throws with what came instead. */
+export function expectStatus<T>(answer: Answer<T>, status: number): T {
+  if (answer.status === status) return answer.body
+  throw new Error(`expected ${status}, got ${answer.status}: ${JSON.stringify(answer.body)}`)
+}
+
+/** Registers a customer of its own and returns what they can do; every failure throws. */
+export async function registerCustomer(api: string) {
+  const email = `customer-${randomBytes(6).toString('hex')}@example.com`
+  const registered = await request<TokenPair>(api, 'POST', '/account/register', {
+    body: {
+      email,
+      password: `secret-${randomBytes(9).toString('base64url')}`,
+      first_name: 'Lan',
+      last_name: 'Nguyen',
+      address: '123 quan 9',
+      phone_number: '0110213813',
+    },
+  })
+  const token = expectStatus(registered, 201).access_token
+
+  async function post<T>(path: string, body: unknown): Promise<T> {
+    return expectStatus(await request<T>(api, 'POST', path, { token, body }), 201)
+  }
+
+  async function getPurchase(id: string): Promise<Purchase> {
+    return expectStatus(await request<Purchase>(api, 'GET', `/purchases/${id}`, { token }), 200)
+  }
+
+  return {
+    email,
+    token,
+    createCategory: (name: string) =>
+      post<Category>('/categories', { name, description: `All about ${name}` }),
+    createProduct: (product: CreateProduct) => post<Product>('/products', product),
+    buy: (body: { order_items: CreatePurchase['order_items']; method?: string }) =>
+      request<AcceptedPurchase>(api, 'POST', '/purchases', {
+        token,
+        body: {
+          order_items: body.order_items,
+          payment: { currency_code: 'VND', ...(body.method && { method: body.method }) },
+        },
+      }),
+    getPurchase,
+    get: <T>(path: string) => request<T>(api, 'GET', path, { token }),
+    /** The purchase in its terminal state. Throws when it has none in time. */
+    waitForEnd: (id: string, deadlineMs = 60_000): Promise<Purchase> =>
+      waitFor(
+        `purchase ${id} to end`,
+        async () => {
+          const purchase = await getPurchase(id)
+          return unfinished.has(purchase.status) ? undefined : purchase
+        },
+        deadlineMs,
+      ),
+  }
+}
+
+export type Customer = Awaited<ReturnType<typeof registerCustomer>>
