@@ -1,72 +1,56 @@
-import { spawn } from 'node:child_process'
 import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { check, runNode } from './check.ts'
 import { temporalTestServer } from './engines/temporal-test-server.ts'
 import { databaseUrl } from './stack-client.ts'
 import { startStack } from './start-stack.ts'
 
 /*
  * `npm test`: types, lint and every *.test.ts, on a stack of its own beside whatever runs here. Arguments are test
- * files, for running a few.
+ * files, for running a few without the checks.
  */
 
 const root = join(import.meta.dirname, '..')
-const modules = join(root, 'node_modules')
-const node = process.execPath
+const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')
+const testFiles = '{shared,services,workflows,activities,prisma,scripts,bench,test}/**/*.test.ts'
 
-async function run(command: string[], env: Record<string, string> = {}): Promise<boolean> {
-  const [file = '', ...args] = command
-  const child = spawn(file, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } })
-  return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)))
-}
+type Counts = { passed: number; failed: number }
 
-const wanted = process.argv.slice(2)
-const checks = [
-  { name: 'types', command: [node, join(modules, 'typescript', 'bin', 'tsc'), '--project', '.'] },
-  { name: 'lint', command: [node, join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'] },
-]
-let passed = 0
-let failed = 0
-
-for (const { name, command } of wanted.length > 0 ? [] : checks) {
-  const ok = await run(command)
-  console.log(`${ok ? '✔' : '✘'} ${name}`)
-  if (ok) passed++
-  else failed++
-}
-
-const dataDir = await mkdtemp(join(tmpdir(), 'saga-test-'))
-const counts = join(dataDir, 'counts.json')
-const interrupted = new AbortController()
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => interrupted.abort())
-}
-const stack = await startStack({
-  dataDir,
-  portOffset: 'free',
-  signal: interrupted.signal,
-  log: console.log,
-})
-try {
-  const found = await Array.fromAsync(
-    glob('{shared,services,workflows,activities,prisma,scripts,bench,test}/**/*.test.ts', { cwd: root }),
-  )
-  const files = wanted.length > 0 ? wanted : found.sort()
-  const mocha = join(modules, 'mocha', 'bin', 'mocha.js')
-  const ok = await run([node, mocha, '--reporter', 'test/helpers/reporter.ts', ...files], {
-    TEST_COUNTS: counts,
-    TEST_STACK_DATA: dataDir,
-    TEST_POSTGRES_URL: databaseUrl(stack, 'order', 'postgres').replace(/order_db$/, 'postgres'),
-    TEMPORAL_TEST_SERVER: await temporalTestServer(),
+/** Runs mocha on a stack and reads its counts. A run that dies counts as a failure. */
+async function runTests(files: string[], interrupted: AbortSignal): Promise<Counts> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'saga-test-'))
+  const countsFile = join(dataDir, 'counts.json')
+  const stack = await startStack({
+    dataDir,
+    portOffset: 'free',
+    signal: interrupted,
+    log: console.log,
   })
-  const stats = JSON.parse(await readFile(counts, 'utf8')) as { passes: number; failures: number }
-  passed += stats.passes
-  failed += stats.failures
-  if (!ok && stats.failures === 0) failed++
-} finally {
-  await stack.stop()
-  await rm(dataDir, { recursive: true, force: true })
+  try {
+    const ok = await runNode([mocha, '--reporter', 'test/helpers/reporter.ts', ...files], {
+      TEST_COUNTS: countsFile,
+      TEST_STACK_DATA: dataDir,
+      TEST_POSTGRES_URL: databaseUrl(stack, 'order', 'postgres'),
+      TEMPORAL_TEST_SERVER: await temporalTestServer(),
+    })
+    const counts = await readFile(countsFile, 'utf8').catch(() => '{"passed":0,"failed":0}')
+    const { passed, failed } = JSON.parse(counts) as Counts
+    return { passed, failed: ok || failed > 0 ? failed : 1 }
+  } finally {
+    await stack.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  }
 }
-console.log(`\n${passed} passed, ${failed} failed`)
+
+const interrupt = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interrupt.abort(new Error(`ended by ${signal}`)))
+}
+const wanted = process.argv.slice(2)
+const checks = wanted.length > 0 ? { passed: 0, failed: 0 } : await check()
+const all = await Array.fromAsync(glob(testFiles, { cwd: root }))
+const tests = await runTests(wanted.length > 0 ? wanted : all.sort(), interrupt.signal)
+const failed = checks.failed + tests.failed
+console.log(`\n${checks.passed + tests.passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

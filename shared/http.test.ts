@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import { z } from 'zod'
+import { waitFor } from '../scripts/wait-for.ts'
 import { testTokens } from '../test/helpers/tokens.ts'
 import { createAuthentication } from './auth.ts'
 import { AppError } from './errors.ts'
@@ -253,7 +254,9 @@ describe('startHttpServer', () => {
         status: 500,
         instance: `/api/v1/fail/${how}`,
       })
-      assert.match(logged, /"msg":"request failed"/)
+      await waitFor('the log line', () => logged.includes('"level":"error"'))
+      assert.match(logged, /"err":\{"type":/)
+      assert.equal(logged.match(/"stack"/g)?.length, 1)
     })
   }
 

@@ -87,7 +87,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   app.use(() => {
     throw new AppError('not_found', 'no such path or method')
   })
-  app.use(answerProblem(options.logger))
+  app.use(answerProblem)
 
   const server = app.listen(options.port, options.host)
   await new Promise<void>((resolve, reject) => {
@@ -184,17 +184,16 @@ function normalize(error: unknown): unknown {
   return error
 }
 
-function answerProblem(logger: Logger): ErrorRequestHandler {
-  return (thrown, request, response, next) => {
-    if (response.headersSent) {
-      next(thrown)
-      return
-    }
-    const error = normalize(thrown)
-    const problem: Problem = { ...toProblem(error), instance: request.path }
-    if (problem.status >= 500) logger.error({ err: error, path: request.path }, 'request failed')
-    if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer')
-    if (problem.status === 503) response.set('Retry-After', '1')
-    response.status(problem.status).type('application/problem+json').json(problem)
+const answerProblem: ErrorRequestHandler = (thrown, request, response, next) => {
+  if (response.headersSent) {
+    next(thrown)
+    return
   }
+  const error = normalize(thrown)
+  const problem: Problem = { ...toProblem(error), instance: request.path }
+  // pino-http writes the request's one log line, with this error in it.
+  if (problem.status >= 500) response.err = error as Error
+  if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer')
+  if (problem.status === 503) response.set('Retry-After', '1')
+  response.status(problem.status).type('application/problem+json').json(problem)
 }

@@ -6,9 +6,9 @@ export default class CountingReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options)
     runner.once('end', () => {
-      const { passes, failures, pending } = this.stats
+      const { passes, failures } = this.stats
       const file = process.env.TEST_COUNTS
-      if (file) writeFileSync(file, JSON.stringify({ passes, failures, pending }))
+      if (file) writeFileSync(file, JSON.stringify({ passed: passes, failed: failures }))
     })
   }
 }
