@@ -254,7 +254,7 @@ describe('startHttpServer', () => {
         status: 500,
         instance: `/api/v1/fail/${how}`,
       })
-      await waitFor('the log line', () => logged.includes('"level":"error"'))
+      await waitFor('the log line', () => logged.includes('request errored'))
       assert.match(logged, /"err":\{"type":/)
       assert.equal(logged.match(/"stack"/g)?.length, 1)
     })
