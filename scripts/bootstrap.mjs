@@ -48,7 +48,10 @@ function checkMachine() {
   return python
 }
 
-/** npm ci, unless what is installed comes from this very lock file. */
+/**
+ * Installs what the lock file says, unless that is there already. Not with npm ci, which refuses the lock file when
+ * optional packages (other platforms' binaries) are missing in it or in the registry.
+ */
 function installPackages() {
   const stamp = join(root, 'node_modules/.installed')
   const wanted = createHash('sha256').update(readFileSync(lockFile)).digest('hex')
@@ -58,10 +61,14 @@ function installPackages() {
   if (!byHand || !existsSync(node)) {
     console.log('installing the npm packages (once for each package-lock.json)')
     const startedAt = Date.now()
-    const npmCi = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
-    const { status, error } = spawnSync('npm', npmCi, { cwd: root, stdio: 'inherit' })
-    if (status !== 0) give(`npm ci failed ${error?.message ?? ''}`)
-    if (!existsSync(node)) give(`npm ci brought no ${node}: are install scripts switched off?`)
+    const install = ['install', '--no-save', '--include=dev', '--include=optional']
+    const options = ['--no-audit', '--no-fund']
+    const { status, error } = spawnSync('npm', [...install, ...options], {
+      cwd: root,
+      stdio: 'inherit',
+    })
+    if (status !== 0) give(`npm install failed ${error?.message ?? ''}`)
+    if (!existsSync(node)) give(`npm brought no ${node}: are install scripts switched off?`)
     console.log(`npm packages installed in ${Math.round((Date.now() - startedAt) / 1000)} s`)
   }
   writeFileSync(stamp, wanted)

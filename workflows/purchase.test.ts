@@ -10,7 +10,7 @@ import {
   quietTemporal,
   timeSkippingTemporal,
 } from '../test/helpers/temporal.ts'
-import { waitFor } from '../test/helpers/wait.ts'
+import { waitFor } from '../scripts/wait-for.ts'
 import type { purchase, refusePurchase } from './index.ts'
 
 /** The time-skipping server does not skip while an activity is open, so a step's timeout is short here. */

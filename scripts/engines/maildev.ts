@@ -7,7 +7,7 @@ import type { StackInfo } from '../stack-client.ts'
 
 const program = join(import.meta.dirname, '../../node_modules/maildev/dist/bin/maildev.js')
 
-/** npm ci has brought it. */
+/** npm has brought it. */
 export async function install(): Promise<void> {}
 
 export async function prepare(stack: StackInfo): Promise<ProcessSpec[]> {

@@ -19,7 +19,7 @@ function programs(): Programs {
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres'), root }
 }
 
-/** npm ci has brought it; where install scripts are forbidden, its links are made here. */
+/** npm has brought it; where install scripts are forbidden, its links are made here. */
 export async function install(): Promise<void> {
   const { postgres, root } = programs()
   await run(postgres, ['--version']).catch(async () => {

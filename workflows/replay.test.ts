@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker'
+import { DeterminismViolationError } from '@temporalio/workflow'
+import { bundleWorkflows, quietTemporal } from '../test/helpers/temporal.ts'
+
+const root = join(import.meta.dirname, '..')
+const folder = join(import.meta.dirname, 'histories')
+const histories = await Array.fromAsync(glob('*.json', { cwd: folder }))
+
+async function historyOf(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(folder, file), 'utf8'))
+}
+
+/** The workflows as they would be after a change of `purchase.ts`. */
+async function bundleChanged(change: (source: string) => string) {
+  await mkdir(join(root, '.stack'), { recursive: true })
+  const copy = await mkdtemp(join(root, '.stack', 'changed-'))
+  try {
+    await cp(join(root, 'workflows'), join(copy, 'workflows'), { recursive: true })
+    await cp(join(root, 'shared', 'contracts'), join(copy, 'shared', 'contracts'), {
+      recursive: true,
+    })
+    const file = join(copy, 'workflows', 'purchase.ts')
+    const source = await readFile(file, 'utf8')
+    const changed = change(source)
+    assert.notEqual(changed, source, 'the change must find what it changes')
+    await writeFile(file, changed)
+    return await bundleWorkflowCode({
+      workflowsPath: join(copy, 'workflows', 'index.ts'),
+      logger: new DefaultLogger('ERROR'),
+    })
+  } finally {
+    await rm(copy, { recursive: true })
+  }
+}
+
+describe('purchase workflow, replayed', function () {
+  this.timeout(60_000)
+
+  before(quietTemporal)
+
+  it('has a history of each path', () => {
+    const paths = histories.map((file) => basename(file).split('.')[0])
+    for (const path of ['happy', 'declined', 'out-of-stock']) assert.ok(paths.includes(path), path)
+  })
+
+  it('goes on under this code as it began under the code that recorded it', async () => {
+    const workflowBundle = await bundleWorkflows()
+
+    for (const file of histories) {
+      await Worker.runReplayHistory({ workflowBundle }, await historyOf(file))
+    }
+  })
+
+  const changes = {
+    'a step taken earlier': (source: string) =>
+      source.replace(/( +undos\.add\('releaseStock'.*\n)( +await take\(.*\n)/, '$2'.repeat(2)),
+    'a step left out': (source: string) => source.replace(/ +await take\(.*createOrder.*\n/, ''),
+    'a second announcement': (source: string) =>
+      source.replace('  return ended\n', '  await announceEnd(ended)\n  return ended\n'),
+  }
+  for (const [what, change] of Object.entries(changes)) {
+    it(`catches ${what} that is not guarded with patched()`, async () => {
+      const workflowBundle = await bundleChanged(change)
+
+      await assert.rejects(
+        async () => Worker.runReplayHistory({ workflowBundle }, await historyOf('happy.0.1.0.json')),
+        DeterminismViolationError,
+      )
+    })
+  }
+
+  it('bundles without anything that is not deterministic', async () => {
+    const { code } = await bundleWorkflows()
+
+    assert.doesNotMatch(code, /require\("node:/)
+    assert.doesNotMatch(code, /zod/, 'contracts are types to a workflow')
+  })
+})
