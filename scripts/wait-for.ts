@@ -10,13 +10,13 @@ export async function waitFor<T>(
   what: string,
   condition: () => Promise<T> | T,
   deadlineMs = 15_000,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, false | null | undefined>> {
   const end = Date.now() + deadlineMs
   let cause: unknown
   for (;;) {
     try {
       const value = await condition()
-      if (value) return value
+      if (value) return value as Exclude<T, false | null | undefined>
     } catch (error) {
       cause = error
     }

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
+import express, { type ErrorRequestHandler, type Request, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import { pinoHttp } from 'pino-http'
 import type { z } from 'zod'
@@ -73,13 +73,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       apiPrefix + route.path,
       ...middleware(route, options),
       async (request, response) => {
-        const result = await handle({
-          params: parse(route.params, request.params),
-          query: parse(route.query, request.query),
-          headers: parse(route.headers, pick(request.headers, route.headers)),
-          body: parse(route.body, request.body ?? {}),
-          caller: request.caller,
-        })
+        const result = await handle({ ...parse(route, request), caller: request.caller })
         response.status(route.status).json(route.response.parse(result))
       },
     )
@@ -161,11 +155,22 @@ function pick(headers: Record<string, unknown>, schema: z.ZodObject | undefined)
   return Object.fromEntries(Object.keys(schema.shape).map((name) => [name, headers[name]]))
 }
 
-function parse(schema: z.ZodObject | undefined, value: unknown): unknown {
-  if (!schema) return undefined
-  const result = schema.safeParse(value)
-  if (!result.success) throw invalid(result.error.issues)
-  return result.data
+/** Every part that the route has, or one AppError that names all that is wrong with all of them. */
+function parse(route: Route, request: Request) {
+  const sent = {
+    params: request.params,
+    query: request.query,
+    headers: pick(request.headers, route.headers),
+    body: request.body ?? {},
+  }
+  const issues: z.core.$ZodIssue[] = []
+  const parsed = Object.entries(sent).map(([part, value]) => {
+    const result = route[part as keyof typeof sent]?.safeParse(value)
+    if (result?.error) issues.push(...result.error.issues)
+    return [part, result?.data]
+  })
+  if (issues.length > 0) throw invalid(issues)
+  return Object.fromEntries(parsed) as Record<keyof typeof sent, unknown>
 }
 
 function logLevel(_request: unknown, response: { statusCode: number }, error?: Error) {

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { connect } from 'node:http2'
+import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
+import { accountRoutes } from '../../shared/contracts/account.ts'
+import { orderRoutes } from '../../shared/contracts/order.ts'
+import { paymentRoutes } from '../../shared/contracts/payment.ts'
+import { productRoutes } from '../../shared/contracts/product.ts'
+import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import type { Problem } from '../../shared/errors.ts'
+import type { Route } from '../../shared/http.ts'
+import { testStack } from '../helpers/stack.ts'
+import { testTokens } from '../helpers/tokens.ts'
+
+const routes: Route[] = [
+  accountRoutes,
+  productRoutes,
+  orderRoutes,
+  paymentRoutes,
+  purchaseRoutes,
+].flatMap((table) => Object.values(table))
+
+describe('the door of the shop', () => {
+  let api: string
+  let customer: Customer
+
+  before(async () => {
+    api = (await testStack()).urls.api
+    customer = await registerCustomer(api)
+  })
+
+  const call = (route: Route, token?: string, body?: unknown) =>
+    request<Problem>(
+      api,
+      route.method.toUpperCase() as 'GET',
+      route.path.replace(':id', randomUUID()),
+      { ...(token !== undefined && { token }), body },
+    )
+
+  for (const route of routes.filter(({ auth }) => auth)) {
+    it(`refuses ${route.method.toUpperCase()} ${route.path} without a token and with a forged one`, async () => {
+      const forged = testTokens.tokenFor(randomUUID())
+
+      for (const token of [undefined, 'nonsense', forged]) {
+        const { status, body, headers } = await call(route, token)
+        assert.equal(status, 401)
+        assert.equal(body.type, 'urn:shop:problem:unauthorized')
+        assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/)
+      }
+    })
+  }
+
+  for (const route of routes.filter(({ body }) => body)) {
+    it(`refuses a bad body of ${route.method.toUpperCase()} ${route.path}, naming each field`, async () => {
+      const { status, body } = await call(route, customer.token, { surprise: true })
+
+      assert.equal(status, 400)
+      assert.ok(body.errors?.some(({ field }) => field === 'surprise'))
+      assert.ok(body.errors?.every(({ rule }) => rule.length > 0))
+    })
+  }
+
+  it('names the field and the rule deep inside a purchase', async () => {
+    const { status, body } = await request<Problem>(api, 'POST', '/purchases', {
+      token: customer.token,
+      body: {
+        order_items: [
+          { product_id: randomUUID(), quantity: 1 },
+          { product_id: 'x', quantity: 0 },
+        ],
+        payment: { currency_code: 'dong' },
+      },
+    })
+
+    assert.equal(status, 400)
+    assert.deepEqual(body.errors?.map(({ field }) => field).sort(), [
+      'order_items.1.product_id',
+      'order_items.1.quantity',
+      'payment.currency_code',
+    ])
+  })
+
+  for (const path of ['/metrics', '/health/live', '/health/ready', '/dashboard/', '/']) {
+    it(`has no way to ${path}`, async () => {
+      assert.equal((await fetch(api + path)).status, 404)
+    })
+  }
+
+  it('has no way to gRPC', async () => {
+    const session = connect(api)
+    try {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/auth.AuthService/Authenticate',
+        'content-type': 'application/grpc',
+        'service-name': 'auth.AuthService',
+      })
+      const outcome = await new Promise<unknown>((resolve) => {
+        stream.on('response', (headers) => resolve(headers[':status']))
+        stream.on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+        session.on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+        stream.end()
+      })
+      assert.ok(outcome === 404 || typeof outcome === 'string', `answered ${outcome}`)
+    } finally {
+      session.destroy()
+    }
+  })
+})
