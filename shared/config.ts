@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { minorUnits } from './money.ts'
 
 const port = z.coerce.number().int().min(0).max(65535)
 const count = z.coerce.number().int().positive()
@@ -44,6 +45,14 @@ export const databaseEnv = {
 }
 
 export const redisEnv = { REDIS_NODES: list }
+
+/** Every price of the shop is in this one currency's minor units. */
+export const shopEnv = {
+  SHOP_CURRENCY: z
+    .string()
+    .refine((code) => minorUnits(code) !== undefined, 'must be an ISO 4217 code')
+    .default('VND'),
+}
 
 /** Public keys by key id: several at once while a signing key is rotated. */
 export const authEnv = {

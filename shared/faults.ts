@@ -41,3 +41,15 @@ export function isDeterministic(error: unknown): boolean {
   if (error instanceof TypeError) return error.cause === undefined
   return deterministicSqlState.test(sqlState(error) ?? '')
 }
+
+/** SQLSTATE classes of a database that is away: connection, resources, operator intervention. */
+const awaySqlState = /^(08|53|57)/
+/** Prisma's own words for the same, pool and transaction timeouts included. */
+const awayPrismaCode = /^P(1\d{3}|2024|2028|2037)$/
+
+/** Whether a request failed because the database is away, so that the client had better try again. */
+export function isDatabaseAway(error: unknown): boolean {
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string' && awayPrismaCode.test(code)) return true
+  return awaySqlState.test(sqlState(error) ?? '')
+}

@@ -5,6 +5,7 @@ import { pinoHttp } from 'pino-http'
 import type { z } from 'zod'
 import type { Caller } from './auth.ts'
 import { AppError, invalid, type Problem, toProblem } from './errors.ts'
+import { isDatabaseAway } from './faults.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -178,13 +179,16 @@ function logLevel(_request: unknown, response: { statusCode: number }, error?: E
   return response.statusCode >= 400 ? 'info' : 'debug'
 }
 
-/** What express and its body parser throw, in our terms. */
+/** What express, its body parser and the database throw, in our terms. */
 function normalize(error: unknown): unknown {
   const { type, status } = error as { type?: string; status?: number }
   if (type === 'entity.parse.failed') return new AppError('invalid', 'the body is not valid JSON')
   if (type === 'entity.too.large') return new AppError('too_large', `the limit is ${bodyLimit}`)
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new AppError('invalid', 'the request cannot be read', { cause: error })
+  }
+  if (isDatabaseAway(error)) {
+    return new AppError('unavailable', 'the database does not answer', { cause: error })
   }
   return error
 }

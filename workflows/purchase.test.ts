@@ -4,13 +4,9 @@ import { CompleteAsyncError } from '@temporalio/activity'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
 import type { Activities } from '../activities/index.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
-import {
-  bundleWorkflows,
-  quietTemporal,
-  timeSkippingTemporal,
-} from '../test/helpers/temporal.ts'
 import { waitFor } from '../scripts/wait-for.ts'
+import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
+import { bundleWorkflows, quietTemporal, timeSkippingTemporal } from '../test/helpers/temporal.ts'
 import type { purchase, refusePurchase } from './index.ts'
 
 /** The time-skipping server does not skip while an activity is open, so a step's timeout is short here. */
@@ -19,7 +15,11 @@ const settings = { stepTimeoutMs: 250, stepAttempts: 3 }
 const patient = { ...settings, stepTimeoutMs: 10_000 }
 const done = { outcome: 'done' } as const
 const forwardSteps = ['reserveStock', 'createOrder', 'takePayment'] as const
-const undoOf = { reserveStock: 'releaseStock', createOrder: 'cancelOrder', takePayment: 'refundPayment' }
+const undoOf = {
+  reserveStock: 'releaseStock',
+  createOrder: 'cancelOrder',
+  takePayment: 'refundPayment',
+}
 
 function acceptedPurchase(): PurchaseAccepted {
   return {
@@ -53,7 +53,11 @@ describe('purchase workflow', () => {
   /** Runs `body` against a worker whose participants all agree, but for `overrides`; notes who was called. */
   async function withWorker<T>(
     overrides: Partial<Activities>,
-    body: (context: { taskQueue: string; calls: string[]; announced: PurchaseEnded[] }) => Promise<T>,
+    body: (context: {
+      taskQueue: string
+      calls: string[]
+      announced: PurchaseEnded[]
+    }) => Promise<T>,
   ): Promise<T> {
     const calls: string[] = []
     const announced: PurchaseEnded[] = []
@@ -192,7 +196,10 @@ describe('purchase workflow', () => {
       },
     })
 
-    const firstRound = calls.slice(calls.indexOf('refundPayment'), calls.indexOf('releaseStock') + 1)
+    const firstRound = calls.slice(
+      calls.indexOf('refundPayment'),
+      calls.indexOf('releaseStock') + 1,
+    )
     assert.deepEqual([...new Set(firstRound)], ['refundPayment', 'cancelOrder', 'releaseStock'])
     assert.equal(calls.filter((name) => name === 'refundPayment').length, 21)
     assert.equal(calls.at(-1), 'announceEnd')
@@ -270,7 +277,9 @@ describe('purchase workflow', () => {
 })
 
 async function waitForCancelRequest(handle: {
-  fetchHistory: () => Promise<{ events?: { activityTaskCancelRequestedEventAttributes?: unknown }[] | null }>
+  fetchHistory: () => Promise<{
+    events?: { activityTaskCancelRequestedEventAttributes?: unknown }[] | null
+  }>
 }) {
   await waitFor('the cancel request to reach the activity', async () => {
     const { events } = await handle.fetchHistory()

@@ -66,7 +66,8 @@ describe('purchase workflow, replayed', function () {
       const workflowBundle = await bundleChanged(change)
 
       await assert.rejects(
-        async () => Worker.runReplayHistory({ workflowBundle }, await historyOf('happy.0.1.0.json')),
+        async () =>
+          Worker.runReplayHistory({ workflowBundle }, await historyOf('happy.0.1.0.json')),
         DeterminismViolationError,
       )
     })

@@ -1,17 +1,20 @@
-import { z } from 'zod'
-import { authEnv, databaseEnv, env, kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
-import { minorUnits } from '../../shared/money.ts'
+import {
+  authEnv,
+  databaseEnv,
+  env,
+  kafkaEnv,
+  loadConfig,
+  processEnv,
+  shopEnv,
+} from '../../shared/config.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
   ...databaseEnv,
   ...authEnv,
+  ...shopEnv,
   GRPC_PORT: env.port,
-  SHOP_CURRENCY: z
-    .string()
-    .refine((code) => minorUnits(code) !== undefined, 'must be an ISO 4217 code')
-    .default('VND'),
   SETTLEMENT_OVERDUE_MS: env.durationMs.default(60_000),
 }
 
