@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
 import type { Caller } from '../../shared/auth.ts'
+import { commands } from '../../shared/contracts/commands.ts'
+import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
 import { page } from '../../shared/contracts/list.ts'
 import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
 import { steps } from '../../shared/contracts/steps.ts'
@@ -110,7 +111,19 @@ export function createPurchaseService(deps: Deps) {
 
     addProgress: (progress: Progress) => repository.addProgress(progress),
 
+    /** The step that ended the purchase shows, also when it was never answered. */
     async end(ended: PurchaseEnded): Promise<void> {
+      const failed = Object.values(commands).find(({ step }) => step === ended.failed_step)
+      if (failed && ended.status === 'REJECTED') {
+        await repository.addProgress({
+          purchaseId: ended.purchase_id,
+          sequence: failed.sequence,
+          name: failed.step,
+          outcome: 'rejected',
+          reason: ended.reason,
+          at: new Date(),
+        })
+      }
       const changed = await repository.end(ended)
       logger.info(
         { purchase_id: ended.purchase_id, status: ended.status, changed },
