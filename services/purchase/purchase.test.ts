@@ -498,13 +498,28 @@ describe('purchases', () => {
       await reply(purchase.id, 'releaseStock', done)
       await reply(purchase.id, 'reserveStock', done)
 
-      const seen = await seeSteps(purchase, 2)
+      const seen = await seeSteps(purchase, 3)
       await waitFor('the other end', async () => (await see(marker)).status === 'COMPLETED')
       assert.deepEqual(
         [seen.status, seen.reason, seen.failed_step],
         ['REJECTED', 'payment_declined', 'take-payment'],
       )
       assert.equal((await see(purchase)).status, 'REJECTED')
+    })
+
+    it('shows the step that ended the purchase once, whether it was answered or not', async () => {
+      const [answered, silent] = [await accepted(), await accepted()]
+      await reply(answered.id, 'reserveStock', rejected)
+      await seeSteps(answered, 1)
+      await service.end(endOf(answered, 'REJECTED', 'out_of_stock', 'reserve-stock'))
+      await service.end(endOf(silent, 'REJECTED', 'timeout', 'reserve-stock'))
+      await service.end(endOf(silent, 'REJECTED', 'timeout', 'reserve-stock'))
+
+      const outcomes = async (purchase: typeof silent) =>
+        (await see(purchase)).steps.map(({ at: _, ...step }) => step)
+      const step = { name: 'reserve-stock', outcome: 'rejected' }
+      assert.deepEqual(await outcomes(answered), [{ ...step, reason: 'out_of_stock' }])
+      assert.deepEqual(await outcomes(silent), [{ ...step, reason: 'timeout' }])
     })
 
     it('of a purchase that nobody knows may end too', async () => {
