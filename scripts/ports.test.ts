@@ -31,4 +31,16 @@ describe('the ports of a stack', () => {
     first.lock.release()
     second.lock.release()
   })
+
+  it('are not given to stacks of two checkouts either', async () => {
+    const { offset, lock } = await freeOffset()
+    const here = process.cwd()
+
+    process.chdir('/')
+    const other = await freeOffset().finally(() => process.chdir(here))
+
+    assert.notEqual(other.offset, offset)
+    lock.release()
+    other.lock.release()
+  })
 })
