@@ -230,10 +230,10 @@ describe('kafka', () => {
     }
     await waitFor('the quick ones', () => first.ended.length === 2)
     const second = await consume(topic, { group })
-    await waitFor('the second to have read its share', () => second.ended.length === 2)
-    await waitFor('the first to have read its share again', () => first.ended.length === 3)
+    await waitFor('the second to have read its share', () => second.ended.length >= 2)
+    await waitFor('the first to have read its share again', () => first.ended.length >= 3)
     first.release()
-    await waitFor('the slow ones', () => first.ended.length === 6)
+    await waitFor('the slow ones', () => first.ended.length >= 6)
     for (const partition of [0, 1]) await produce(topic, { key: 'z', value: 'z', partition })
     await waitFor(
       'all committed',
