@@ -2,34 +2,49 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { pino } from 'pino'
+import { waitFor } from '../../scripts/wait-for.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
 import { testStack } from '../../test/helpers/stack.ts'
+import { createTestTopics } from '../../test/helpers/topics.ts'
 import { start } from './main.ts'
 
 async function readiness(smtpUrl: string) {
-  const config = { HTTP_HOST: '127.0.0.1', HTTP_PORT: 0, APP_ENV: 'local' } as const
-  const logger = pino({ level: 'silent' })
-  const mail = await start({ ...config, LOG_LEVEL: 'silent', SMTP_URL: smtpUrl }, logger)
-  try {
+  await using open = new AsyncDisposableStack()
+  const topics = open.adopt(await createTestTopics(), (created) => created.close())
+  const mail = await start(
+    {
+      ...topics.config,
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 0,
+      APP_ENV: 'local',
+      LOG_LEVEL: 'silent',
+      SMTP_URL: smtpUrl,
+      MAIL_FROM: 'shop@example.com',
+    },
+    pino({ level: 'silent' }),
+  )
+  open.adopt(mail, (running) => running.close())
+  return await waitFor('mail to join its group', async () => {
     const response = await fetch(`http://127.0.0.1:${mail.port}/health/ready`)
-    const { checks } = (await response.json()) as { checks: object }
-    return { status: response.status, checks }
-  } finally {
-    await mail.close()
-  }
+    const { checks } = (await response.json()) as { checks: { emails: boolean } }
+    return checks.emails && { status: response.status, checks }
+  })
 }
 
 describe('mail', () => {
   it('is ready when the mail server answers', async () => {
     const { urls } = await testStack()
 
-    assert.deepEqual(await readiness(urls.smtp), { status: 200, checks: { smtp: true } })
+    assert.deepEqual(await readiness(urls.smtp), {
+      status: 200,
+      checks: { smtp: true, emails: true },
+    })
   })
 
   it('is not ready while the mail server is away', async () => {
     assert.deepEqual(await readiness('smtp://127.0.0.1:1'), {
       status: 503,
-      checks: { smtp: false },
+      checks: { smtp: false, emails: true },
     })
   })
 
@@ -41,7 +56,7 @@ describe('mail', () => {
 
       const answer = await readiness(`smtp://127.0.0.1:${port}`)
 
-      assert.deepEqual(answer, { status: 503, checks: { smtp: false } })
+      assert.deepEqual(answer, { status: 503, checks: { smtp: false, emails: true } })
     } finally {
       silent.close()
     }
@@ -51,7 +66,7 @@ describe('mail', () => {
     const mail = startServiceProcess('mail', {})
 
     assert.equal(await mail.exited(), 1)
-    for (const name of ['HTTP_PORT', 'SMTP_URL']) {
+    for (const name of ['HTTP_PORT', 'SMTP_URL', 'KAFKA_BROKERS']) {
       assert.match(mail.output(), new RegExp(`${name}: `))
     }
   })
