@@ -7,7 +7,6 @@ export type CaughtMail = {
   subject: string
   text: string
   html: string
-  messageId: string
   headers: Record<string, string>
   from: { address: string; name: string }[]
   to: { address: string; name: string }[]
