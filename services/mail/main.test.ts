@@ -3,17 +3,16 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { pino } from 'pino'
 import { waitFor } from '../../scripts/wait-for.ts'
+import type { KafkaConfig } from '../../shared/kafka.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
 import { testStack } from '../../test/helpers/stack.ts'
 import { createTestTopics } from '../../test/helpers/topics.ts'
 import { start } from './main.ts'
 
-async function readiness(smtpUrl: string) {
-  await using open = new AsyncDisposableStack()
-  const topics = open.adopt(await createTestTopics(), (created) => created.close())
+async function readiness(smtpUrl: string, kafka: KafkaConfig) {
   const mail = await start(
     {
-      ...topics.config,
+      ...kafka,
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       APP_ENV: 'local',
@@ -23,26 +22,37 @@ async function readiness(smtpUrl: string) {
     },
     pino({ level: 'silent' }),
   )
-  open.adopt(mail, (running) => running.close())
-  return await waitFor('mail to join its group', async () => {
-    const response = await fetch(`http://127.0.0.1:${mail.port}/health/ready`)
-    const { checks } = (await response.json()) as { checks: { emails: boolean } }
-    return checks.emails && { status: response.status, checks }
-  })
+  try {
+    return await waitFor('mail to join its group', async () => {
+      const response = await fetch(`http://127.0.0.1:${mail.port}/health/ready`)
+      const { checks } = (await response.json()) as { checks: { emails: boolean } }
+      return checks.emails && { status: response.status, checks }
+    })
+  } finally {
+    await mail.close()
+  }
 }
 
 describe('mail', () => {
+  let topics: Awaited<ReturnType<typeof createTestTopics>>
+
+  before(async () => {
+    topics = await createTestTopics()
+  })
+
+  after(() => topics.close())
+
   it('is ready when the mail server answers', async () => {
     const { urls } = await testStack()
 
-    assert.deepEqual(await readiness(urls.smtp), {
+    assert.deepEqual(await readiness(urls.smtp, topics.config), {
       status: 200,
       checks: { smtp: true, emails: true },
     })
   })
 
   it('is not ready while the mail server is away', async () => {
-    assert.deepEqual(await readiness('smtp://127.0.0.1:1'), {
+    assert.deepEqual(await readiness('smtp://127.0.0.1:1', topics.config), {
       status: 503,
       checks: { smtp: false, emails: true },
     })
@@ -54,7 +64,7 @@ describe('mail', () => {
     try {
       const { port } = silent.address() as AddressInfo
 
-      const answer = await readiness(`smtp://127.0.0.1:${port}`)
+      const answer = await readiness(`smtp://127.0.0.1:${port}`, topics.config)
 
       assert.deepEqual(answer, { status: 503, checks: { smtp: false, emails: true } })
     } finally {
