@@ -7,6 +7,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { constants, homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -91,7 +92,10 @@ function generateClients() {
 function become(python, args) {
   const shim = join(root, 'scripts/child.py')
   const tied = ['-I', '-S', shim, 'SIGTERM', String(process.pid), '-', node, ...nodeFlags, ...args]
-  const child = spawn(python, tied, { stdio: 'inherit' })
+  const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  const compiled = join(caches, 'saga-orchestration/node-compile')
+  const env = { NODE_COMPILE_CACHE: compiled, ...process.env }
+  const child = spawn(python, tied, { stdio: 'inherit', env })
   const sentAt = {}
   const pass = (signal) => {
     // Ctrl-C reaches every process of the terminal, and npm hands it on once more: one press is one signal.
@@ -100,13 +104,8 @@ function become(python, args) {
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => pass(signal))
-  // A killed npm leaves its scripts behind.
-  const parent = process.ppid
-  if (process.env.npm_lifecycle_event) {
-    setInterval(() => process.ppid !== parent && pass('SIGTERM'), 1000).unref()
-  }
   child.on('error', (error) => give(error.message))
-  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)))
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]))
 }
 
 const [command, ...args] = process.argv.slice(2)

@@ -1,11 +1,16 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import type { Log } from './engine.ts'
 import { takeLock } from './lock.ts'
 
-const root = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'saga-orchestration')
+/** What all checkouts of this user share. */
+export function cacheDir(): string {
+  const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  return join(caches, 'saga-orchestration')
+}
+
 const manifest = '.files.json'
 
 async function sizes(dir: string): Promise<Record<string, number>> {
@@ -37,6 +42,7 @@ export async function cached(
   log: Log,
   build: (dir: string) => Promise<void>,
 ): Promise<string> {
+  const root = cacheDir()
   const dir = join(root, key)
   if (await isWhole(dir)) return dir
   await mkdir(root, { recursive: true })
@@ -50,7 +56,7 @@ export async function cached(
     const fresh = `${dir}.tmp`
     await rm(fresh, { recursive: true, force: true })
     await mkdir(fresh)
-    log(`${key}: installing into ${dirname(dir)}`)
+    log(`${key}: installing into ${root}`)
     await build(fresh)
     await writeFile(join(fresh, manifest), JSON.stringify(await sizes(fresh)))
     await rm(dir, { recursive: true, force: true })

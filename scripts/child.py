@@ -12,7 +12,8 @@ import pwd
 import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+SECBIT_NO_SETUID_FIXUP = 4
 CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -25,21 +26,28 @@ def prctl(option, *arguments):
         raise OSError(ctypes.get_errno(), f"prctl {option}")
 
 
+def set_capabilities(bits):
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)(bits, bits, bits, 0, 0, 0)
+    if libc.capset(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
 def become(uid):
-    prctl(PR_SET_KEEPCAPS, 1)
+    try:
+        # The change of user drops no right then, and access(2), which PostgreSQL asks first, counts them too.
+        prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
+    except OSError:
+        pass
     os.setgroups([])
     os.setgid(pwd.getpwuid(uid).pw_gid)
     os.setuid(uid)
-    bit = 1 << CAP_DAC_READ_SEARCH
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    data = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
     try:
-        if libc.capset(header, data) != 0:
-            raise OSError(ctypes.get_errno(), "capset")
+        set_capabilities(1 << CAP_DAC_READ_SEARCH)
         prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH)
-    except OSError as error:
-        # Still works where ordinary permissions let that user in; if not, the command says what it cannot read.
-        print(f"child.py: cannot keep the right to read root's folders: {error}", file=sys.stderr)
+    except OSError:
+        # Root has fewer rights here, as in some containers: works where ordinary permissions let that user in.
+        set_capabilities(0)
 
 
 def main():

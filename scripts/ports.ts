@@ -98,7 +98,8 @@ export async function withAllowedWebPort(
  */
 export async function freeOffset(): Promise<{ offset: number; lock: Lock }> {
   for (let offset = 10_006; offset <= 10_198; offset += 8) {
-    const lock = await tryLock(`offset ${offset}`)
+    // An absolute name, so that every checkout on the machine means the same lock.
+    const lock = await tryLock(`/ports/${offset}`)
     if (!lock) continue
     if ((await takenPorts(resolvePorts(offset, {}))).length === 0) return { offset, lock }
     lock.release()

@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 /** Throws unless something accepts connections on a port of this machine. */
 export function probeTcp(port: number): Promise<void> {
@@ -21,17 +20,4 @@ export async function probeHttp(url: string): Promise<void> {
   const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
   await response.body?.cancel()
   if (!response.ok) throw new Error(`${url} answers ${response.status}`)
-}
-
-/** Tries until it works; throws the last error after `timeoutMs`. */
-export async function retry<T>(timeoutMs: number, attempt: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
-    try {
-      return await attempt()
-    } catch (error) {
-      if (Date.now() > deadline) throw error
-      await sleep(100)
-    }
-  }
 }

@@ -36,6 +36,8 @@ async function record(path: string, quantity: number, method: string): Promise<v
   const handle = client.workflow.getHandle(purchaseWorkflowId(purchase_id))
   await handle.result()
   const history = historyToJSON(await handle.fetchHistory())
+    // Which machine recorded it is nobody's business.
+    .replace(/"\d+@[^"]*"/g, '"worker"')
   const release = process.argv[2] ?? 'unreleased'
   const file = join(folder, `${path}.${release}.json`)
   await writeFile(file, `${history}\n`)

@@ -19,7 +19,9 @@ export type ProcessStatus = {
 
 export type StackStatus = {
   state: 'starting' | 'ready' | 'stopping'
+  /** The launcher itself. */
   pid: number
+  rssMb: number
   startedAt: string
   processes: ProcessStatus[]
 }

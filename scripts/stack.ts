@@ -48,6 +48,8 @@ function printAddresses(stack: Stack): void {
 
 /** Keeps the stack up until a signal or `down`; a second signal does not wait for the processes to stop. */
 async function serve(afterStart: (stack: Stack) => Promise<boolean>, once: boolean): Promise<void> {
+  // A terminal that was closed takes no more lines, and is no reason to crash.
+  process.stdout.on('error', () => {})
   const abort = new AbortController()
   let abortedAt = 0
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -172,8 +174,8 @@ async function status(): Promise<void> {
     process.exitCode = 1
     return
   }
-  const { state, pid, startedAt, processes } = await running.status()
-  print(`${state} since ${startedAt}, launcher ${pid}`)
+  const { state, pid, rssMb, startedAt, processes } = await running.status()
+  print(`${state} since ${startedAt}, launcher ${pid} (${rssMb} MB)`)
   const rows = processes.map((one) => [
     one.name,
     one.state,
@@ -190,7 +192,7 @@ async function status(): Promise<void> {
   for (const row of table) {
     print(row.map((cell, column) => `${cell}`.padEnd(widths?.[column] ?? 0)).join('  '))
   }
-  print(`${processes.reduce((sum, one) => sum + one.rssMb, 0)} MB in all`)
+  print(`${processes.reduce((sum, one) => sum + one.rssMb, rssMb)} MB in all`)
 }
 
 const commands: Record<string, (args: string[]) => Promise<void>> = {

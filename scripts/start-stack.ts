@@ -13,7 +13,7 @@ import * as temporal from './engines/temporal.ts'
 import * as traefik from './engines/traefik.ts'
 import { type Lock, tryLock } from './lock.ts'
 import { freeOffset, type Ports, resolvePorts, takenPorts, withAllowedWebPort } from './ports.ts'
-import { probeHttp, retry } from './probe.ts'
+import { probeHttp } from './probe.ts'
 import { loadSecrets } from './secrets.ts'
 import { enginesOf, type ServiceName, serviceEnv, serviceNames } from './service-env.ts'
 import {
@@ -25,6 +25,7 @@ import {
   stackUrls,
 } from './stack-client.ts'
 import { createSupervisor } from './supervisor.ts'
+import { waitFor } from './wait-for.ts'
 
 const checkout = join(import.meta.dirname, '..')
 // The slow starters first.
@@ -86,9 +87,13 @@ async function choosePorts(
   if (ports.web === 8000 + offset)
     log(`port ${80 + offset} is not allowed here: ${ports.web} instead`)
   // Processes of a launcher that was killed just now may still be ending.
-  await retry(3000, async () => {
-    const taken = await takenPorts(ports)
-    if (taken.length > 0) throw new Error(taken.join('\n'))
+  let taken: string[] = []
+  const allFree = async () => {
+    taken = await takenPorts(ports)
+    return taken.length === 0
+  }
+  await waitFor('the ports', allFree, 3000).catch(() => {
+    throw new Error(taken.join('\n'))
   })
   return { ports }
 }
@@ -166,7 +171,8 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     ended: ended.promise,
     async status() {
       const processes = await supervisor.status()
-      return { state, pid: process.pid, startedAt: startedAt.toISOString(), processes }
+      const rssMb = Math.round(process.memoryUsage.rss() / 1024 / 1024)
+      return { state, pid: process.pid, rssMb, startedAt: startedAt.toISOString(), processes }
     },
     async ensure() {
       await starting

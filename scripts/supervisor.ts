@@ -8,15 +8,14 @@ import { rssMb } from './memory.ts'
 import { tied } from './run.ts'
 import type { ProcessState, ProcessStatus } from './stack-client.ts'
 
-const firstBackoffMs = 500
+const firstBackoffMs = 100
 const maxBackoffMs = 15_000
-const stableAfterMs = 30_000
-const readyTimeoutMs = 60_000
-const exitsBeforeGivingUp = 3
+const stableAfterMs = 3000
+const readyTimeoutMs = 120_000
+const exitsBeforeGivingUp = 5
 const stopTimeoutMs = 12_000
 const maxLogBytes = 20_000_000
 
-export type Supervisor = ReturnType<typeof createSupervisor>
 type Supervised = ReturnType<typeof supervise>
 
 function supervise(spec: ProcessSpec, logFile: string, log: Log) {
@@ -67,26 +66,26 @@ function supervise(spec: ProcessSpec, logFile: string, log: Log) {
     state = 'stopped'
     if (!wanted) return
     earlyExits = wasReady ? 0 : earlyExits + 1
-    backoffMs = lived > stableAfterMs ? firstBackoffMs : backoffMs
+    if (wasReady && lived > stableAfterMs) backoffMs = firstBackoffMs
     state = 'restarting'
     log(`${spec.name} ended (${how}), starting it again in ${backoffMs / 1000} s`)
     timer = setTimeout(launch, backoffMs)
     backoffMs = Math.min(backoffMs * 2, maxBackoffMs)
   }
 
+  function hopeless(deadline: number): string | undefined {
+    if (state === 'stopped') return 'was stopped'
+    if (earlyExits >= exitsBeforeGivingUp) return `ended ${earlyExits} times before it was ready`
+    if (Date.now() > deadline) return `is not ready after ${readyTimeoutMs / 1000} s`
+    return undefined
+  }
+
   async function ready(): Promise<void> {
     const deadline = Date.now() + readyTimeoutMs
     while (state !== 'ready') {
-      const why =
-        state === 'stopped'
-          ? 'was stopped'
-          : earlyExits >= exitsBeforeGivingUp
-            ? `ended ${earlyExits} times before it was ready`
-            : Date.now() > deadline
-              ? `is not ready after ${readyTimeoutMs / 1000} s`
-              : undefined
-      if (why)
-        throw new Error(`${spec.name} ${why}; the end of ${logFile}:\n${await tail(logFile)}`)
+      const why = hopeless(deadline)
+      const end = why && `; the end of ${logFile}:\n${await tail(logFile)}`
+      if (why) throw new Error(`${spec.name} ${why}${end}`)
       await sleep(20)
     }
   }

@@ -39,6 +39,8 @@ export function isDeterministic(error: unknown): boolean {
   if (error instanceof ReferenceError || error instanceof RangeError) return true
   // undici and pg wrap network failures in a TypeError with a cause; a bug of ours has none.
   if (error instanceof TypeError) return error.cause === undefined
+  // Prisma refuses the values before it asks the database. Known by name: only repositories import Prisma.
+  if (error instanceof Error && error.name === 'PrismaClientValidationError') return true
   return deterministicSqlState.test(sqlState(error) ?? '')
 }
 

@@ -36,13 +36,13 @@ export type ConsumeOptions = {
   onPoison?: ((message: Message, error: Error) => Promise<void>) | undefined
 }
 
-/** Sized so that a killed member is replaced soon (design: session 10 s, heartbeat 2 s, rebalance 15 s). */
+/** Sized so that a killed member is replaced soon. */
 const groupTimings = { sessionTimeout: 10_000, heartbeatInterval: 2_000, rebalanceTimeout: 15_000 }
 const commitIntervalMs = 200
 const drainDeadlineMs = 8_000
 const firstRetryMs = 100
 const lastRetryMs = 5_000
-/** How often the same deterministic error is seen before its message counts as poison. */
+/** How many deterministic errors in a row make their message count as poison. */
 const poisonAttempts = 5
 
 export type KafkaClient = Awaited<ReturnType<typeof connectKafka>>
@@ -124,6 +124,15 @@ async function startConsumer(
     })
   }
 
+  consumer.on(consumer.events.CRASH, ({ payload: { restart, error } }) => {
+    if (restart || draining) return
+    // kafkajs gives up for good on what it takes for a bug, its own too. Uncaught on purpose: the process ends, and
+    // its supervisor starts a new one.
+    setImmediate(() => {
+      throw error
+    })
+  })
+
   function trackerOf(topic: string, partition: number) {
     const id = `${topic}/${partition}`
     const tracker = trackers.get(id) ?? createOffsetTracker()
@@ -150,6 +159,7 @@ async function startConsumer(
 
   /** Ends when the message is done; false when the process stops first, so that it stays uncommitted. */
   async function finish(message: Message): Promise<boolean> {
+    let deterministic = 0
     for (let attempt = 1; ; attempt++) {
       try {
         await options.handle(message)
@@ -162,8 +172,8 @@ async function startConsumer(
           metrics.messages.inc({ topic: message.topic, outcome: 'no_reply' })
           return true
         }
-        const poison =
-          error instanceof PoisonError || (isDeterministic(error) && attempt >= poisonAttempts)
+        deterministic = isDeterministic(error) ? deterministic + 1 : 0
+        const poison = error instanceof PoisonError || deterministic >= poisonAttempts
         if (poison && (await settled(deadLetter(message, error)))) {
           metrics.messages.inc({ topic: message.topic, outcome: 'dead_lettered' })
           return true

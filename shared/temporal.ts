@@ -1,5 +1,6 @@
 import { Client } from '@temporalio/client'
-import { NativeConnection } from '@temporalio/worker'
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker'
+import type { Logger } from './logger.ts'
 
 export type TemporalConfig = { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: string }
 
@@ -29,3 +30,20 @@ export async function connectTemporal(config: TemporalConfig) {
 }
 
 export type Temporal = Awaited<ReturnType<typeof connectTemporal>>
+
+const levels = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+} as const
+
+/** Sends the SDK's own log lines, and those of workflows, to the process's log. Once, before anything connects. */
+export function logTemporalWith(logger: Logger): void {
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      logger[levels[level]]({ temporal: meta }, message)
+    }),
+  })
+}

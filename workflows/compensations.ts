@@ -9,6 +9,7 @@ import { type Call, type StepName, type StepSettings, undoOnceMore, undoSoon } f
  */
 export function createCompensations(settings: StepSettings) {
   const undos: { name: StepName; call: Call }[] = []
+  const stuck: typeof undos = []
 
   return {
     add(name: StepName, call: Call): void {
@@ -16,11 +17,10 @@ export function createCompensations(settings: StepSettings) {
     },
     /**
      * Runs every undo in reverse order and awaits each, whatever the workflow is told meanwhile. One that keeps
-     * failing is set aside, so that it never stops the others, and then tried without end. `onStuck` hears of it.
+     * failing is set aside, so that it never stops the others. True when all are done, false when some are stuck.
      */
-    async run(onStuck: () => void): Promise<void> {
-      await CancellationScope.nonCancellable(async () => {
-        const stuck: typeof undos = []
+    run(): Promise<boolean> {
+      return CancellationScope.nonCancellable(async () => {
         for (const undo of undos) {
           try {
             await undo.call(undoSoon(undo.name, settings))
@@ -29,10 +29,14 @@ export function createCompensations(settings: StepSettings) {
             stuck.push(undo)
           }
         }
-        if (stuck.length === 0) return
-        onStuck()
-        await Promise.all(stuck.map(({ name, call }) => call(undoOnceMore(name, settings))))
+        return stuck.length === 0
       })
+    },
+    /** Tries the stuck undos side by side, without end. */
+    async runStuck(): Promise<void> {
+      await CancellationScope.nonCancellable(() =>
+        Promise.all(stuck.map(({ name, call }) => call(undoOnceMore(name, settings)))),
+      )
     },
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { CompleteAsyncError } from '@temporalio/activity'
+import type { History } from '@temporalio/common/lib/proto-utils.js'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
 import type { Activities } from '../activities/index.ts'
@@ -188,7 +189,7 @@ describe('purchase workflow', () => {
 
   it('goes on with the other undos while one is stuck, and does not end before it is done', async () => {
     let refusals = 20
-    const { ended, calls } = await buy({
+    const { ended, calls, handle } = await buy({
       takePayment: async () => ({ outcome: 'rejected', reason: 'payment_declined' }),
       refundPayment: async () => {
         if (refusals-- > 0) throw new Error('the provider is away')
@@ -204,6 +205,7 @@ describe('purchase workflow', () => {
     assert.equal(calls.filter((name) => name === 'refundPayment').length, 21)
     assert.equal(calls.at(-1), 'announceEnd')
     assert.equal(ended.status, 'REJECTED')
+    assert.deepEqual(await statusesOf(handle), ['REJECTED', 'NEEDS_ATTENTION', 'REJECTED'])
   })
 
   it('announces until the announcement is taken', async () => {
@@ -276,13 +278,18 @@ describe('purchase workflow', () => {
   })
 })
 
-async function waitForCancelRequest(handle: {
-  fetchHistory: () => Promise<{
-    events?: { activityTaskCancelRequestedEventAttributes?: unknown }[] | null
-  }>
-}) {
+async function waitForCancelRequest(handle: { fetchHistory: () => Promise<History> }) {
   await waitFor('the cancel request to reach the activity', async () => {
     const { events } = await handle.fetchHistory()
     return events?.some((event) => event.activityTaskCancelRequestedEventAttributes)
+  })
+}
+
+/** What the Web UI could filter the purchase by, one after another. */
+async function statusesOf(handle: { fetchHistory: () => Promise<History> }): Promise<string[]> {
+  const { events } = await handle.fetchHistory()
+  return (events ?? []).flatMap(({ upsertWorkflowSearchAttributesEventAttributes: upsert }) => {
+    const data = upsert?.searchAttributes?.indexedFields?.PurchaseStatus?.data
+    return data ? [JSON.parse(Buffer.from(data).toString())] : []
   })
 }

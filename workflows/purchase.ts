@@ -48,9 +48,11 @@ export async function purchase(
         { key: purchaseStatus, value: ended.status },
         { key: failedStep, value: steps[step] },
       ])
-      await undos.run(() =>
-        upsertSearchAttributes([{ key: purchaseStatus, value: 'NEEDS_ATTENTION' }]),
-      )
+      if (!(await undos.run())) {
+        upsertSearchAttributes([{ key: purchaseStatus, value: 'NEEDS_ATTENTION' }])
+        await undos.runStuck()
+        upsertSearchAttributes([{ key: purchaseStatus, value: ended.status }])
+      }
     }
   }
 

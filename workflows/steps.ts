@@ -29,7 +29,7 @@ const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 const forwardPauseMs = 500
 const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '10 s' } as const
 
-/** After about half a minute an undo counts as stuck and goes to the slow schedule. */
+/** When these have failed, after 15 to 75 s, an undo counts as stuck and goes to the slow schedule. */
 const undoAttempts = 6
 const slowRetry = { initialInterval: '30 s', backoffCoefficient: 1 } as const
 

@@ -4,8 +4,9 @@ import { Client } from 'minio'
 import { cached } from '../cache.ts'
 import type { Log, ProcessSpec } from '../engine.ts'
 import { baseEnv } from '../environment.ts'
-import { probeHttp, retry } from '../probe.ts'
+import { probeHttp } from '../probe.ts'
 import type { StackInfo } from '../stack-client.ts'
+import { waitFor } from '../wait-for.ts'
 import { goInstall } from './go.ts'
 
 const version = 'v0.0.0-20260212201848-7aac2a2c5b7c'
@@ -63,9 +64,10 @@ export async function setUp(stack: StackInfo): Promise<void> {
   const client = new Client({ endPoint, port: Number(port), useSSL: false, ...stack.secrets.minio })
   for (const bucket of buckets) {
     // Ready comes a moment before the first request is served.
-    await retry(10_000, async () => {
+    await waitFor(`the bucket ${bucket}`, async () => {
       if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket)
       await client.setBucketPolicy(bucket, publicRead(bucket))
+      return true
     })
   }
 }

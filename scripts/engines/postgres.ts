@@ -19,15 +19,6 @@ function programs(): Programs {
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres'), root }
 }
 
-/** npm has brought it; where install scripts are forbidden, its links are made here. */
-export async function install(): Promise<void> {
-  const { postgres, root } = programs()
-  await run(postgres, ['--version']).catch(async () => {
-    await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: root })
-    await run(postgres, ['--version'])
-  })
-}
-
 /** PostgreSQL refuses to run as root, so root starts it as another user of the machine. */
 async function unprivilegedUser(): Promise<{ uid?: number; gid?: number }> {
   if (process.getuid?.() !== 0) return {}
@@ -37,6 +28,22 @@ async function unprivilegedUser(): Promise<{ uid?: number; gid?: number }> {
   if (!uid)
     throw new Error('PostgreSQL refuses to run as root, and there is no user postgres or nobody')
   return { uid: Number(uid), gid: Number(gid) }
+}
+
+/** npm has brought it; where install scripts are forbidden, its links are made here. */
+export async function install(): Promise<void> {
+  const { postgres, root } = programs()
+  await run(postgres, ['--version']).catch(async () => {
+    await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: root })
+    await run(postgres, ['--version'])
+  })
+  const { uid } = await unprivilegedUser()
+  await run(postgres, ['--version'], { uid, cwd: '/' }).catch((cause) => {
+    const hint = 'start as an ordinary user, or let that user pass the folders above it'
+    throw new Error(`PostgreSQL refuses root, and user ${uid} cannot reach ${postgres}: ${hint}`, {
+      cause,
+    })
+  })
 }
 
 async function createCluster(dataDir: string, password: string): Promise<void> {

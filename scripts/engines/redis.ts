@@ -5,9 +5,9 @@ import { cached } from '../cache.ts'
 import type { Log, ProcessSpec } from '../engine.ts'
 import { baseEnv } from '../environment.ts'
 import { redisPorts } from '../ports.ts'
-import { retry } from '../probe.ts'
 import { pipInstall } from '../run.ts'
 import type { StackInfo } from '../stack-client.ts'
+import { waitFor } from '../wait-for.ts'
 
 const version = '8.2.3'
 const masters = 3
@@ -110,14 +110,13 @@ async function formCluster(nodes: Redis[]): Promise<void> {
     await first.cluster('MEET', '127.0.0.1', Number(node.options.port))
   }
   const ids = await Promise.all(nodes.map((node) => node.cluster('MYID')))
-  await retry(20_000, async () => {
-    for (const node of nodes) {
-      const known = String(await node.cluster('NODES'))
-      if (ids.some((id) => !known.includes(String(id)))) throw new Error('the nodes have not met')
-    }
+  await waitFor('the Redis nodes to meet', async () => {
+    const views = await Promise.all(nodes.map(async (node) => String(await node.cluster('NODES'))))
+    return views.every((view) => ids.every((id) => view.includes(String(id))))
   })
   for (const [index, replica] of nodes.slice(masters).entries()) {
-    await retry(20_000, () => replica.cluster('REPLICATE', String(ids[index])))
+    const master = String(ids[index])
+    await waitFor('the Redis masters', () => replica.cluster('REPLICATE', master))
   }
 }
 
@@ -128,10 +127,8 @@ export async function setUp(stack: StackInfo): Promise<void> {
     await Promise.all(nodes.map((node) => node.connect()))
     const complete = (info: string) => info.includes(`cluster_known_nodes:${nodes.length}\r`)
     if (!(await infos()).every(complete)) await formCluster(nodes)
-    await retry(30_000, async () => {
-      const down = (await infos()).some((info) => !info.includes('cluster_state:ok'))
-      if (down) throw new Error('the Redis cluster is not complete')
-    })
+    const works = (info: string) => info.includes('cluster_state:ok')
+    await waitFor('the Redis cluster', async () => (await infos()).every(works), 30_000)
   } finally {
     for (const node of nodes) node.disconnect()
   }

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { pino } from 'pino'
 import { waitFor } from '../../scripts/wait-for.ts'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
@@ -10,41 +8,9 @@ import { sendEvent } from '../../shared/messages.ts'
 import { startTestAccount, type TestAccount } from '../../test/helpers/account.ts'
 import { codeIn, mailsTo, waitForMails } from '../../test/helpers/mailbox.ts'
 import { testStack } from '../../test/helpers/stack.ts'
+import { createTcpProxy } from '../../test/helpers/tcp-proxy.ts'
 import { createTestTopics } from '../../test/helpers/topics.ts'
 import { start } from './main.ts'
-
-/** A way to the mail server that can be cut. */
-async function startProxy(target: URL) {
-  const sockets = new Set<Socket>()
-  let cut = false
-  const server = createServer((socket) => {
-    if (cut) {
-      socket.destroy()
-      return
-    }
-    const upstream = connect(Number(target.port), target.hostname)
-    for (const end of [socket, upstream]) {
-      sockets.add(end)
-      end.on('error', () => undefined).on('close', () => sockets.delete(end))
-    }
-    socket.pipe(upstream).pipe(socket)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cut() {
-      cut = true
-      for (const socket of sockets) socket.destroy()
-    },
-    mend() {
-      cut = false
-    },
-    close() {
-      this.cut()
-      server.close()
-    },
-  }
-}
 
 describe('mails', function () {
   this.timeout(60_000)
@@ -52,12 +18,14 @@ describe('mails', function () {
   const open = new AsyncDisposableStack()
   let account: TestAccount
   let kafka: KafkaClient
-  let proxy: Awaited<ReturnType<typeof startProxy>>
+  let proxy: Awaited<ReturnType<typeof createTcpProxy>>
 
   before(async () => {
     const { urls } = await testStack()
     const topics = open.adopt(await createTestTopics(), (it) => it.close())
-    proxy = open.adopt(await startProxy(new URL(urls.smtp)), (it) => it.close())
+    const { hostname: host, port } = new URL(urls.smtp)
+    const target = { host, port: Number(port) }
+    proxy = open.adopt(await createTcpProxy(target), (it) => it.close())
     kafka = open.adopt(await topics.connect('test'), (it) => it.close())
     account = open.adopt(await startTestAccount(topics.config), (it) => it.close())
     const config = {
@@ -66,7 +34,7 @@ describe('mails', function () {
       HTTP_PORT: 0,
       LOG_LEVEL: 'silent',
       APP_ENV: 'local',
-      SMTP_URL: proxy.url,
+      SMTP_URL: `smtp://127.0.0.1:${proxy.port}`,
       MAIL_FROM: 'The Shop <shop@example.com>',
     } as const
     open.adopt(await start(config, pino({ level: 'silent' })), (it) => it.close())
@@ -309,7 +277,7 @@ describe('mails', function () {
       return rows.length === 0
     })
     for (const { email } of customers) assert.deepEqual(await mailsTo(email), [])
-    proxy.mend()
+    proxy.heal()
 
     for (const { email } of customers) {
       await waitForMails(email, 3)

@@ -6,7 +6,7 @@ import { sendEvent } from '../../shared/messages.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { startSweep } from '../../shared/sweep.ts'
-import { connectTemporal } from '../../shared/temporal.ts'
+import { connectTemporal, logTemporalWith } from '../../shared/temporal.ts'
 import { type Config, readConfig } from './config.ts'
 import { createEventHandlers, refusePoison } from './events.ts'
 import { createOrchestratorMetrics } from './metrics.ts'
@@ -51,11 +51,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     }),
     (open) => open.close(),
   )
-  const sweep = startSweep({
-    intervalMs: gateSweepMs,
-    run: () => gate.forget(sagas.isRunning),
-    logger,
-  })
+  const sweep = startSweep({ intervalMs: gateSweepMs, run: gate.letParkedLeave, logger })
   starting.defer(() => sweep.close())
   const http = await startHttpServer({
     host: config.HTTP_HOST,
@@ -76,4 +72,9 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   return { port: http.port, close: () => started.disposeAsync() }
 }
 
-if (import.meta.main) await run('orchestrator', readConfig, start)
+if (import.meta.main) {
+  await run('orchestrator', readConfig, (config, logger) => {
+    logTemporalWith(logger)
+    return start(config, logger)
+  })
+}

@@ -1,9 +1,12 @@
-/** How long a saga runs before the gate asks Temporal whether it still does. */
-const checkAfterMs = 30_000
+/**
+ * After this a saga counts as parked: it waits for an undo or a timer, costs nothing, and must not keep new
+ * purchases out. Longer than a saga takes whose every step runs out of time.
+ */
+const parkedAfterMs = 120_000
 
 /**
- * Bounds the unfinished sagas that this replica started. Its own worker mostly also ends them and says so; for
- * those that another replica ended, `forget` asks.
+ * Bounds the sagas that this replica has started and that have not ended. Its own worker mostly also ends them and
+ * says so; those that another replica ended, or that are stuck, leave when they count as parked.
  */
 export function createSagaGate(limit: number, now: () => number = Date.now) {
   const enteredAt = new Map<string, number>()
@@ -25,12 +28,9 @@ export function createSagaGate(limit: number, now: () => number = Date.now) {
     get size() {
       return enteredAt.size
     },
-    /** Lets go of old sagas that `isRunning` says have ended. */
-    async forget(isRunning: (purchaseId: string) => Promise<boolean>): Promise<void> {
+    async letParkedLeave(): Promise<void> {
       for (const [purchaseId, since] of [...enteredAt]) {
-        if (now() - since < checkAfterMs) continue
-        if (await isRunning(purchaseId)) enteredAt.set(purchaseId, now())
-        else leave(purchaseId)
+        if (now() - since >= parkedAfterMs) leave(purchaseId)
       }
     },
   }

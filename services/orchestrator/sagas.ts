@@ -100,10 +100,6 @@ export function createSagas({ client, gate, settings, announce, logger }: Deps) 
       await announce(await handle.result())
       logger.info({ purchase_id: purchaseId }, 'end of purchase announced again')
     },
-
-    async isRunning(purchaseId: string): Promise<boolean> {
-      return (await statusOf(purchaseId)) === 'RUNNING'
-    },
   }
 }
 

@@ -75,11 +75,10 @@ export async function connectRepository(config: DatabaseConfig) {
         include: oldestFirst,
       }),
 
+    /** Raw, since `updated_at` tells when the purchase itself last changed. */
     async markPublished(ids: string[]): Promise<void> {
-      await prisma.purchase.updateMany({
-        where: { id: { in: ids } },
-        data: { publishedAt: new Date() },
-      })
+      await prisma.$executeRaw`
+        UPDATE purchases SET published_at = now() WHERE id = ANY(${ids}::uuid[])`
     },
 
     /** Rows whose event is missing, oldest first; younger ones than `olderThanMs` may be on their way. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../../shared/auth.ts'
+import { commands } from '../../shared/contracts/commands.ts'
 import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
 import { page } from '../../shared/contracts/list.ts'
 import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
@@ -75,18 +76,19 @@ export function createPurchaseService(deps: Deps) {
     }
   }
 
-  /** The merged lines with today's names and prices. */
+  /** The merged lines with today's names and prices. Ids are compared as the database writes them. */
   async function priceLines(items: CreatePurchase['order_items']) {
     const quantities = new Map<string, number>()
     for (const { product_id, quantity } of items) {
-      quantities.set(product_id, (quantities.get(product_id) ?? 0) + quantity)
+      const id = product_id.toLowerCase()
+      quantities.set(id, (quantities.get(id) ?? 0) + quantity)
     }
     const { products } = await deps.products.GetProducts({ product_ids: [...quantities.keys()] })
     const found = new Map(products.map((product) => [product.id, product]))
     return [...quantities].map(([product_id, quantity]) => {
       const product = found.get(product_id)
       if (!product) {
-        const index = items.findIndex((item) => item.product_id === product_id)
+        const index = items.findIndex((item) => item.product_id.toLowerCase() === product_id)
         throw refused(`order_items.${index}.product_id`, 'there is no such product')
       }
       return { product_id, quantity, name: product.name, unit_price: product.price }
@@ -119,7 +121,19 @@ export function createPurchaseService(deps: Deps) {
 
     addProgress: (progress: Progress) => repository.addProgress(progress),
 
+    /** The step that ended the purchase shows, also when it was never answered. */
     async end(ended: PurchaseEnded): Promise<void> {
+      const failed = Object.values(commands).find(({ step }) => step === ended.failed_step)
+      if (failed && ended.status === 'REJECTED') {
+        await repository.addProgress({
+          purchaseId: ended.purchase_id,
+          sequence: failed.sequence,
+          name: failed.step,
+          outcome: 'rejected',
+          reason: ended.reason,
+          at: new Date(),
+        })
+      }
       const changed = await repository.end(ended)
       logger.info(
         { purchase_id: ended.purchase_id, status: ended.status, changed },
@@ -189,16 +203,21 @@ function toAccepted(row: PurchaseRow): PurchaseAccepted {
   }
 }
 
+/** A declined payment is one that the customer can look at. */
+function leavesARecord({ outcome, reason }: PurchaseWithSteps['steps'][number]): boolean {
+  return outcome === 'done' || reason === 'payment_declined'
+}
+
 function toPurchase(row: PurchaseWithSteps): Purchase {
-  const done = new Set(row.steps.filter((s) => s.outcome === 'done').map((s) => s.name))
+  const made = new Set(row.steps.filter(leavesARecord).map(({ name }) => name))
   const { links, ...rest } = acceptance(row)
   return {
     ...rest,
     status: row.status as Purchase['status'],
     links: {
       ...links,
-      ...(done.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
-      ...(done.has(steps.takePayment) && { payment: `${apiPrefix}/payments/${row.id}` }),
+      ...(made.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
+      ...(made.has(steps.takePayment) && { payment: `${apiPrefix}/payments/${row.id}` }),
     },
     lines: row.lines as Purchase['lines'],
     payment_method: row.paymentMethod,

@@ -15,7 +15,7 @@ export type Category = z.infer<typeof Category>
 
 export const CreateProduct = z.strictObject({
   category_id: z.uuid(),
-  /** As in the seed; must be the caller's own. */
+  /** Need not be given; when it is, it must be the caller's own. */
   id_account: z.uuid().optional(),
   name: text(200),
   description: text(5_000),

@@ -12,5 +12,5 @@ export const topics = [
 
 export type Topic = (typeof topics)[number]
 
-/** The seed's number; it bounds the useful replicas of one consumer group. */
+/** Bounds the useful replicas of one consumer group. */
 export const partitionsPerTopic = 10

@@ -4,8 +4,12 @@ import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker'
 import { temporalTestServer } from '../../scripts/engines/temporal-test-server.ts'
 import { searchAttributes } from '../../temporal/setup.ts'
 
-/** The SDK's own log lines would drown the test report. */
+let quiet = false
+
+/** The SDK's own log lines would drown the test report. The SDK takes a logger only once in a process. */
 export function quietTemporal(): void {
+  if (quiet) return
+  quiet = true
   Runtime.install({
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: 'ERROR' } },

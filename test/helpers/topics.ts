@@ -1,16 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { waitFor } from '../../scripts/wait-for.ts'
-import { topics } from '../../shared/contracts/topics.ts'
+import { type Topic, topics } from '../../shared/contracts/topics.ts'
 import { connectKafka, type KafkaConfig } from '../../shared/kafka.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import type { Outgoing } from '../../shared/publisher.ts'
 import { testStack } from './stack.ts'
 
-const partitions = 2
+/** A message as it lies in Kafka. */
+export type StoredMessage = {
+  partition: number
+  offset: string
+  key: string
+  headers: Record<string, string>
+  value: string
+}
 
 /** Topics of their own for one test file: the prefix keeps them and their groups apart from the stack's. */
-export async function createTestTopics() {
+export async function createTestTopics({ partitions = 2 } = {}) {
   const { urls } = await testStack()
   const prefix = `test-${randomBytes(4).toString('hex')}-`
   const kafka = new Kafka({ brokers: urls.kafkaBrokers, logLevel: logLevel.NOTHING })
@@ -30,16 +38,69 @@ export async function createTestTopics() {
     KAFKA_TOPIC_PREFIX: prefix,
     CONSUMER_CONCURRENCY: 16,
   }
+  const open = new AsyncDisposableStack()
+  open.defer(async () => {
+    await admin.deleteTopics({ topics: names })
+    await admin.disconnect()
+  })
+
   return {
     config,
-    connect: (name: string) =>
-      connectKafka(name, config, {
-        logger: createLogger(name, 'silent'),
-        metrics: createMetrics(name),
-      }),
-    close: async () => {
-      await admin.deleteTopics({ topics: names })
-      await admin.disconnect()
+    connect: (
+      name: string,
+      {
+        metrics = createMetrics(name),
+        ...overrides
+      }: Partial<KafkaConfig> & { metrics?: ReturnType<typeof createMetrics> } = {},
+    ) =>
+      connectKafka(
+        name,
+        { ...config, ...overrides },
+        { logger: createLogger(name, 'silent'), metrics },
+      ),
+    /** A connection of its own that sends whatever it is told; answers where the message lies. */
+    async connectProducer() {
+      const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+      await producer.connect()
+      open.defer(() => producer.disconnect())
+      return async (topic: Topic, message: Omit<Outgoing, 'key'> & Partial<StoredMessage>) => {
+        const [sent] = await producer.send({ topic: prefix + topic, messages: [message] })
+        return { partition: sent?.partition, offset: sent?.baseOffset }
+      }
     },
+    /** All that lies on a topic; grows as more comes. */
+    async read(topic: Topic): Promise<StoredMessage[]> {
+      const messages: StoredMessage[] = []
+      const groupId = `${prefix}reader-${randomBytes(4).toString('hex')}`
+      const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 })
+      await consumer.connect()
+      open.defer(() => consumer.disconnect())
+      await consumer.subscribe({ topic: prefix + topic, fromBeginning: true })
+      await consumer.run({
+        async eachMessage({ partition, message: { offset, key, value, headers = {} } }) {
+          const texts = Object.entries(headers).map(([name, text]) => [name, String(text)])
+          messages.push({
+            partition,
+            offset,
+            key: String(key ?? ''),
+            headers: Object.fromEntries(texts),
+            value: String(value),
+          })
+        },
+      })
+      return messages
+    },
+    /** What a group has committed of a topic, by partition: the offset it would go on at, -1 for nothing. */
+    async committed(group: string, topic: Topic): Promise<number[]> {
+      const [found] = await admin.fetchOffsets({
+        groupId: prefix + group,
+        topics: [prefix + topic],
+      })
+      const offsets = [...(found?.partitions ?? [])].sort((a, b) => a.partition - b.partition)
+      return offsets.map(({ offset }) => Number(offset))
+    },
+    close: () => open.disposeAsync(),
   }
 }
+
+export type TestTopics = Awaited<ReturnType<typeof createTestTopics>>

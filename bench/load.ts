@@ -1,0 +1,66 @@
+import { type Customer, registerCustomer } from '../scripts/shop-client.ts'
+import type { PaymentMethod } from '../shared/contracts/payment.ts'
+import type { Product } from '../shared/contracts/product.ts'
+import { inParallel } from './in-parallel.ts'
+
+const inventory = 1_000_000
+
+/** A shop of its own to buy in: a customer and the products of a category. */
+export type Shop = { customer: Customer; customerId: string; products: Product[] }
+
+/** One POST: when it was sent, how long the answer took, and what it was. */
+export type Post = { sentAt: number; ms: number; status: string; purchaseId: string | undefined }
+
+export async function openShop(api: string, productCount: number): Promise<Shop> {
+  const customer = await registerCustomer(api)
+  const category = await customer.createCategory('Benchmark')
+  const names = Array.from({ length: productCount }, (_, index) => `Product ${index + 1}`)
+  const products = await inParallel(names, 4, (name, index) =>
+    customer.createProduct({
+      category_id: category.id,
+      name,
+      description: name,
+      brand_name: 'Benchmark',
+      price: 1_000 + index,
+      inventory,
+    }),
+  )
+  return { customer, customerId: products[0]?.id_account ?? '', products }
+}
+
+/**
+ * Posts purchases of two products each, `inFlight` at a time; one is in flight until it is answered. Products and
+ * payment methods are taken in turn, so that a run can be repeated.
+ */
+export function postPurchases(
+  { customer, products }: Shop,
+  {
+    purchases,
+    inFlight,
+    methods,
+  }: { purchases: number; inFlight: number; methods: PaymentMethod[] },
+  onPost: () => void,
+): Promise<Post[]> {
+  const numbers = Array.from({ length: purchases }, (_, index) => index)
+  return inParallel(numbers, inFlight, async (number) => {
+    const pair = [products[number % products.length], products[(number + 1) % products.length]]
+    const order_items = pair.flatMap((product, index) =>
+      product ? [{ product_id: product.id, quantity: index + 1 }] : [],
+    )
+    const method = methods[number % methods.length]
+    const sentAt = Date.now()
+    const started = performance.now()
+    const answer = await post(customer, { order_items, ...(method && { method }) })
+    onPost()
+    return { sentAt, ms: performance.now() - started, ...answer }
+  })
+}
+
+async function post(customer: Customer, body: Parameters<Customer['buy']>[0]) {
+  try {
+    const { status, body: accepted } = await customer.buy(body)
+    return { status: `${status}`, purchaseId: status === 202 ? accepted.purchase_id : undefined }
+  } catch (error) {
+    return { status: (error as Error).name, purchaseId: undefined }
+  }
+}

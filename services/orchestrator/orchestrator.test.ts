@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict'
+import { waitFor } from '../../scripts/wait-for.ts'
+import {
+  type AnyReply,
+  type CommandName,
+  commands,
+  type RejectionReason,
+} from '../../shared/contracts/commands.ts'
+import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import { newId, purchaseWorkflowId } from '../../shared/ids.ts'
+import type { KafkaClient } from '../../shared/kafka.ts'
+import type { Running } from '../../shared/lifecycle.ts'
+import { createLogger } from '../../shared/logger.ts'
+import { parseHeaders, sendEvent, sendReply } from '../../shared/messages.ts'
+import { quietTemporal } from '../../test/helpers/temporal.ts'
+import { createTestNamespace, type TestNamespace } from '../../test/helpers/temporal-namespace.ts'
+import { createTestTopics, type StoredMessage } from '../../test/helpers/topics.ts'
+import { start } from './main.ts'
+
+const maxUnfinishedSagas = 3
+const done = { outcome: 'done' } as const
+const forward = ['reserveStock', 'createOrder', 'takePayment']
+
+/** What a participant does with a command; `silent`: it does not answer. */
+type Participant = (command: CommandName, purchaseId: string) => Promise<AnyReply | 'silent'>
+
+const agreeable: Participant = async (command) =>
+  command === 'takePayment' ? { ...done, provider_reference: 'reference' } : done
+
+function refusing(refused: CommandName, reason: RejectionReason): Participant {
+  return async (command, purchaseId) =>
+    command === refused ? { outcome: 'rejected', reason } : agreeable(command, purchaseId)
+}
+
+function buildPurchase(): PurchaseAccepted {
+  return {
+    purchase_id: newId(),
+    customer_id: newId(),
+    lines: [{ product_id: newId(), quantity: 2, name: 'Green tea', unit_price: 125 }],
+    amount: 250,
+    currency_code: 'VND',
+    payment_method: 'sim_ok',
+  }
+}
+
+describe('orchestrator', () => {
+  const open = new AsyncDisposableStack()
+  const asked: { name: CommandName; purchaseId: string }[] = []
+  const participants = new Map<string, Participant>()
+  let temporal: TestNamespace
+  let kafka: KafkaClient
+  let orchestrator: Running
+  let results: StoredMessage[]
+  let deadLetters: StoredMessage[]
+
+  before(async function () {
+    this.timeout(60_000)
+    quietTemporal()
+    temporal = open.adopt(await createTestNamespace(), (it) => it.close())
+    const topics = open.adopt(await createTestTopics(), (it) => it.close())
+    results = await topics.read('purchase-results')
+    deadLetters = await topics.read('dead-letters')
+    kafka = open.adopt(await topics.connect('participants'), (it) => it.close())
+    await kafka.consume({
+      group: 'participants',
+      topics: ['product-commands', 'order-commands', 'payment-commands'],
+      async handle(message) {
+        const headers = parseHeaders(message)
+        const { command: name, purchase_id: purchaseId } = headers
+        asked.push({ name, purchaseId })
+        const answer = await (participants.get(purchaseId) ?? agreeable)(name, purchaseId)
+        if (answer !== 'silent') await sendReply(kafka.publish, headers, answer)
+      },
+    })
+    const config = {
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 0,
+      LOG_LEVEL: 'silent',
+      APP_ENV: 'local',
+      MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,
+      STEP_TIMEOUT_MS: 3_000,
+      STEP_ATTEMPTS: 5,
+      ...temporal.config,
+      ...topics.config,
+    } as const
+    orchestrator = await start(config, createLogger('orchestrator', 'silent'))
+    open.adopt(orchestrator, (it) => it.close())
+  })
+
+  after(() => open.disposeAsync())
+
+  const accept = (purchase: PurchaseAccepted) =>
+    sendEvent(kafka.publish, 'purchaseAccepted', purchase)
+
+  function asksFor(purchaseId: string): CommandName[] {
+    return asked.filter((ask) => ask.purchaseId === purchaseId).map(({ name }) => name)
+  }
+
+  /** A step that is slow here is asked for again; that is no other step. */
+  function stepsOf(purchaseId: string): CommandName[] {
+    return [...new Set(asksFor(purchaseId))]
+  }
+
+  function endsOf(purchaseId: string): PurchaseEnded[] {
+    return results.filter(({ key }) => key === purchaseId).map(({ value }) => JSON.parse(value))
+  }
+
+  function endOf(purchaseId: string): Promise<PurchaseEnded> {
+    return waitFor('the end of the purchase', () => endsOf(purchaseId)[0])
+  }
+
+  function workflowOf(purchaseId: string) {
+    return temporal.client.workflow.getHandle(purchaseWorkflowId(purchaseId)).describe()
+  }
+
+  /** The sum of a metric's values, of those with `label` only. */
+  async function metric(name: string, label = ''): Promise<number> {
+    const response = await fetch(`http://127.0.0.1:${orchestrator.port}/metrics`)
+    const lines = (await response.text()).split('\n').filter((line) => line.startsWith(`${name}{`))
+    const wanted = lines.filter((line) => line.includes(label))
+    return wanted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+  }
+
+  /** An event of a fresh purchase, handled: what was sent before with its key is handled too. */
+  async function buy(participant: Participant = agreeable) {
+    const purchase = buildPurchase()
+    participants.set(purchase.purchase_id, participant)
+    await accept(purchase)
+    return { purchase, id: purchase.purchase_id, ended: await endOf(purchase.purchase_id) }
+  }
+
+  it('asks each participant in turn and announces the end', async () => {
+    const { purchase, id, ended } = await buy()
+    assert.deepEqual(stepsOf(id), forward)
+    assert.deepEqual(ended, {
+      purchase_id: id,
+      customer_id: purchase.customer_id,
+      status: 'COMPLETED',
+      reason: null,
+      failed_step: null,
+    })
+    const { type, status, typedSearchAttributes } = await workflowOf(id)
+    assert.deepEqual([type, status.name], ['purchase', 'COMPLETED'])
+    assert.match(JSON.stringify(typedSearchAttributes), new RegExp(purchase.customer_id))
+  })
+
+  it('undoes everything, in reverse, when a participant says no', async () => {
+    const { id, ended } = await buy(refusing('takePayment', 'payment_declined'))
+    assert.deepEqual(stepsOf(id), [...forward, 'refundPayment', 'cancelOrder', 'releaseStock'])
+    assert.deepEqual(
+      [ended.status, ended.reason, ended.failed_step],
+      ['REJECTED', 'payment_declined', 'take-payment'],
+    )
+  })
+
+  it('asks again when a reply was lost', async () => {
+    let lost = false
+    const { id, ended } = await buy(async (command, ...rest) => {
+      if (command !== 'createOrder' || lost) return agreeable(command, ...rest)
+      lost = true
+      return 'silent'
+    })
+    assert.equal(ended.status, 'COMPLETED')
+    assert.deepEqual(stepsOf(id), forward)
+    assert.ok(asksFor(id).filter((name) => name === 'createOrder').length > 1)
+  })
+
+  it('starts one saga of an event that comes again, before and after the end', async () => {
+    const purchase = buildPurchase()
+    const id = purchase.purchase_id
+    const gate = Promise.withResolvers<void>()
+    participants.set(id, async (...args) => {
+      await gate.promise
+      return agreeable(...args)
+    })
+    await accept(purchase)
+    await waitFor('the first command', () => asksFor(id).length === 1)
+    const { runId } = await workflowOf(id)
+    await accept(purchase)
+    gate.resolve()
+    await endOf(id)
+    await accept(purchase)
+    await sendEvent(kafka.publish, 'settlementOverdue', { purchase_id: id })
+    await waitFor('the repeated announcement, behind the events', () => endsOf(id).length === 2)
+
+    assert.equal((await workflowOf(id)).runId, runId)
+    assert.deepEqual(stepsOf(id), forward)
+    await waitFor('the gate to be empty', async () => (await metric('unfinished_sagas')) === 0)
+  })
+
+  it('announces the same end again when a participant did not hear it', async () => {
+    const { id, ended } = await buy(refusing('reserveStock', 'out_of_stock'))
+    await sendEvent(kafka.publish, 'settlementOverdue', { purchase_id: id })
+    await waitFor('another announcement', () => endsOf(id).length === 2)
+    assert.deepEqual(endsOf(id), [ended, ended])
+  })
+
+  it('announces nothing of a purchase that is unknown or has not ended', async () => {
+    const purchase = buildPurchase()
+    const id = purchase.purchase_id
+    const gate = Promise.withResolvers<void>()
+    participants.set(id, async (...args) => {
+      await gate.promise
+      return agreeable(...args)
+    })
+    const unknown = newId()
+    const handled = () => metric('kafka_messages_total', 'topic="purchases"')
+    const before = await handled()
+    await sendEvent(kafka.publish, 'settlementOverdue', { purchase_id: unknown })
+    await accept(purchase)
+    await sendEvent(kafka.publish, 'settlementOverdue', { purchase_id: id })
+    await waitFor('the events', async () => (await handled()) === before + 3)
+    gate.resolve()
+    await endOf(id)
+    assert.equal(endsOf(id).length, 1)
+    assert.deepEqual(endsOf(unknown), [])
+  })
+
+  it('counts and drops a reply that nobody waits for any more', async () => {
+    const before = await metric('late_replies_total')
+    const { id, ended } = await buy()
+    const { runId } = await workflowOf(id)
+    const { step } = commands.reserveStock
+    const headers = {
+      command: 'reserveStock' as const,
+      command_id: `${id}/${step}`,
+      purchase_id: id,
+      workflow_id: purchaseWorkflowId(id),
+      run_id: runId,
+      activity_id: step,
+    }
+    await sendReply(kafka.publish, headers, { outcome: 'rejected', reason: 'out_of_stock' })
+    await waitFor('the count', async () => (await metric('late_replies_total')) > before)
+    assert.deepEqual(endsOf(id), [ended])
+    assert.deepEqual(stepsOf(id), forward)
+  })
+
+  describe('an accepted purchase that cannot be read', () => {
+    const garbage = (id: string) => ({
+      key: id,
+      headers: { event: 'purchaseAccepted', purchase_id: id },
+      value: '{"amount":"much"}',
+    })
+    const letterOf = (id: string) =>
+      waitFor('the dead letter', () => deadLetters.find(({ key }) => key === id))
+
+    it('is refused, for good, and dead-lettered', async () => {
+      const purchase = buildPurchase()
+      const id = purchase.purchase_id
+      await kafka.publish('purchases', garbage(id))
+      const refused = {
+        purchase_id: id,
+        customer_id: null,
+        status: 'REJECTED',
+        reason: 'invalid',
+        failed_step: null,
+      }
+      assert.deepEqual(await endOf(id), refused)
+      assert.equal((await letterOf(id)).headers.dead_letter_group, 'orchestrator-purchases')
+
+      await accept(purchase)
+      await sendEvent(kafka.publish, 'settlementOverdue', { purchase_id: id })
+      await waitFor('the announcement behind it', () => endsOf(id).length === 2)
+      assert.deepEqual(endsOf(id), [refused, refused])
+      assert.deepEqual(asksFor(id), [])
+      assert.equal((await workflowOf(id)).type, 'refusePurchase')
+    })
+
+    it('changes nothing when its saga exists', async () => {
+      const { id, ended } = await buy()
+      await kafka.publish('purchases', garbage(id))
+      await letterOf(id)
+      assert.deepEqual(endsOf(id), [ended])
+      assert.equal((await workflowOf(id)).type, 'purchase')
+    })
+
+    it('is dead-lettered when nobody can tell which one it was', async () => {
+      const key = newId()
+      await kafka.publish('purchases', { ...garbage('x'), key })
+      await letterOf(key)
+      assert.deepEqual(endsOf('x'), [])
+    })
+  })
+
+  it('starts no more sagas at once than it may; the rest waits in Kafka', async () => {
+    const gate = Promise.withResolvers<void>()
+    const purchases = Array.from({ length: maxUnfinishedSagas + 4 }, buildPurchase)
+    const ids = purchases.map((purchase) => purchase.purchase_id)
+    const started = () => ids.filter((id) => asksFor(id).length > 0)
+    let most = 0
+    for (const id of ids) {
+      participants.set(id, async (...args) => {
+        most = Math.max(most, started().filter((other) => endsOf(other).length === 0).length)
+        await gate.promise
+        return agreeable(...args)
+      })
+    }
+    await Promise.all(purchases.map(accept))
+    await waitFor('as many as may', () => started().length === maxUnfinishedSagas)
+    await waitFor('the others to wait', async () => {
+      return (await metric('kafka_messages_in_flight')) === ids.length - maxUnfinishedSagas
+    })
+    assert.equal(started().length, maxUnfinishedSagas)
+    assert.equal(await metric('unfinished_sagas'), maxUnfinishedSagas)
+    gate.resolve()
+
+    const ends = await Promise.all(ids.map(endOf))
+    assert.deepEqual(new Set(ends.map(({ status }) => status)), new Set(['COMPLETED']))
+  })
+
+  it('is ready when it has its places', async () => {
+    const response = await fetch(`http://127.0.0.1:${orchestrator.port}/health/ready`)
+    assert.deepEqual(await response.json(), {
+      status: 'ready',
+      checks: { temporal: true, worker: true, replies: true, purchases: true },
+    })
+  })
+})

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict'
+import { ActivityNotFoundError, type Client } from '@temporalio/client'
+import { Counter, Registry } from 'prom-client'
+import { isDeterministic, PoisonError } from '../../shared/faults.ts'
+import { newId } from '../../shared/ids.ts'
+import type { ConsumeOptions, Message } from '../../shared/kafka.ts'
+import { createLogger } from '../../shared/logger.ts'
+import { consumeReplies } from './replies.ts'
+
+const purchaseId = newId()
+const headers = {
+  command: 'reserveStock',
+  command_id: `${purchaseId}/reserve-stock`,
+  purchase_id: purchaseId,
+  workflow_id: `purchase-${purchaseId}`,
+  run_id: 'run',
+  activity_id: 'reserve-stock',
+}
+
+function received(message: Partial<Message> = {}): Message {
+  return {
+    topic: 'replies',
+    partition: 0,
+    offset: '0',
+    key: purchaseId,
+    headers,
+    value: '{"outcome":"rejected","reason":"out_of_stock"}',
+    timestamp: 0,
+    ...message,
+  }
+}
+
+/** The replies consumer between the test as Kafka and the test as Temporal. */
+async function setUp(complete: (...args: unknown[]) => Promise<void>) {
+  let options: ConsumeOptions | undefined
+  const lateReplies = new Counter({
+    name: 'late_replies_total',
+    help: 'late',
+    labelNames: ['command'],
+    registers: [new Registry()],
+  })
+  await consumeReplies({
+    kafka: {
+      async consume(given) {
+        options = given
+        return { joined: () => true, close: async () => undefined }
+      },
+    },
+    client: { activity: { complete } } as unknown as Client,
+    lateReplies,
+    logger: createLogger('test', 'silent'),
+  })
+  assert.ok(options)
+  return { handle: options.handle, late: async () => (await lateReplies.get()).values }
+}
+
+describe('consumeReplies', () => {
+  it('completes the activity that the headers lead to', async () => {
+    const completed: unknown[][] = []
+    const { handle, late } = await setUp(async (...args) => void completed.push(args))
+    await handle(received())
+
+    const activity = {
+      workflowId: headers.workflow_id,
+      runId: 'run',
+      activityId: 'reserve-stock',
+    }
+    assert.deepEqual(completed, [[activity, { outcome: 'rejected', reason: 'out_of_stock' }]])
+    assert.deepEqual(await late(), [])
+  })
+
+  it('counts and drops a reply that nobody waits for', async () => {
+    const gone = new ActivityNotFoundError('no such activity')
+    const { handle, late } = await setUp(() => Promise.reject(gone))
+    await handle(received())
+    assert.deepEqual(await late(), [{ labels: { command: 'reserveStock' }, value: 1 }])
+  })
+
+  it('is not done with a reply that Temporal did not take, and never calls it poison', async () => {
+    const fault = Object.assign(new Error('unavailable'), { code: 14 })
+    const { handle, late } = await setUp(() => Promise.reject(fault))
+    await assert.rejects(handle(received()), fault)
+    assert.equal(isDeterministic(fault), false)
+    assert.deepEqual(await late(), [])
+  })
+
+  it('calls a reply that cannot be read poison', async () => {
+    const { handle } = await setUp(async () => assert.fail('completed'))
+    await assert.rejects(handle(received({ value: '{"outcome":"maybe"}' })), PoisonError)
+    await assert.rejects(handle(received({ headers: {} })), PoisonError)
+  })
+})

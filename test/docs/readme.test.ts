@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { waitFor } from '../../scripts/wait-for.ts'
+import { accountRoutes } from '../../shared/contracts/account.ts'
+import { orderRoutes } from '../../shared/contracts/order.ts'
+import { paymentRoutes } from '../../shared/contracts/payment.ts'
+import { productRoutes } from '../../shared/contracts/product.ts'
+import { type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import type { Route } from '../../shared/http.ts'
+import { testStack } from '../helpers/stack.ts'
+import { codes, fences, readDocument, rowsOf, section } from './markdown.ts'
+
+type Command = { method: string; url: string; headers: Record<string, string>; body?: string }
+type Answer = { status: number; body: Record<string, unknown> }
+
+/** The curl commands of a shell script, understood as curl does: with data it is a POST. */
+function curlCommands(script: string): Command[] {
+  const joined = script.replaceAll('\\\n', ' ')
+  const lines = joined.split(/^curl /m).slice(1)
+  return lines.map((line) => {
+    const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(
+      ([, quoted, bare]) => quoted ?? bare ?? '',
+    )
+    const command: Command = { method: 'GET', url: '', headers: {} }
+    while (words.length > 0) {
+      const word = words.shift() ?? ''
+      if (word === '--header') {
+        const [name = '', ...value] = (words.shift() ?? '').split(': ')
+        command.headers[name] = value.join(': ')
+      } else if (word === '--data' || word === '--data-raw') {
+        command.method = 'POST'
+        command.body = words.shift() ?? ''
+      } else if (word !== '--location') {
+        assert.equal(command.url, '', `what is ${word}?`)
+        command.url = word
+      }
+    }
+    return command
+  })
+}
+
+describe('README.md', () => {
+  let text: string
+
+  before(async () => {
+    text = await readDocument('README.md')
+  })
+
+  describe('its walk-through', () => {
+    let api: string
+    let commands: Command[]
+    let buying: Command
+    const known: Record<string, string> = {}
+
+    /** What the reader has written down replaces its placeholder. */
+    function fill(template: string): string {
+      return template.replace(/<(\w+)>/g, (_, name: string) => {
+        assert.ok(known[name], `nothing has told what <${name}> is`)
+        return known[name]
+      })
+    }
+
+    async function run({ method, url, headers, body }: Command): Promise<Answer> {
+      const address = new URL(fill(url))
+      const filled = Object.entries(headers).map(([name, value]): [string, string] => [
+        name,
+        fill(value),
+      ])
+      const response = await fetch(api + address.pathname, {
+        method,
+        headers: filled,
+        ...(body !== undefined && { body: fill(body) }),
+      })
+      return { status: response.status, body: (await response.json()) as Answer['body'] }
+    }
+
+    function take(path: string): Command {
+      const command = commands.shift()
+      assert.ok(command, `${path} is next`)
+      assert.ok(command.url.startsWith(`http://localhost/api/v1${path}`), command.url)
+      return command
+    }
+
+    /** Runs the next command, which must be about `path`. */
+    async function next(path: string, ...statuses: number[]): Promise<Answer['body']> {
+      const command = take(path)
+      const { status, body } = await run(command)
+      assert.ok(statuses.includes(status), `${path}: ${status} ${JSON.stringify(body)}`)
+      return body
+    }
+
+    before(async () => {
+      api = (await testStack()).urls.api
+      commands = fences(section(text, '## Buy something'), 'bash').flatMap(curlCommands)
+    })
+
+    it('registers (or has registered before) and logs in', async () => {
+      await next('/account/register', 201, 409)
+      const tokens = await next('/account/login', 200)
+
+      known.access_token = String(tokens.access_token)
+    })
+
+    it('reads personal information, with the id of the account', async () => {
+      const personal = await next('/account/customer/personal', 200)
+
+      known.id_account = String(personal.id)
+      assert.equal(personal.last_name, 'trai')
+    })
+
+    it('creates a category and two products, whose ids are in the answers', async () => {
+      known.category_id = String((await next('/categories', 201)).id)
+      known.first_product_id = String((await next('/products', 201)).id)
+      const second = await next('/products', 201)
+
+      known.second_product_id = String(second.id)
+      assert.equal(second.id_account, known.id_account)
+    })
+
+    it('buys, and shows the purchase, order and payment as it says', async () => {
+      buying = take('/purchases')
+      const accepted = await run(buying)
+      known.purchase_id = String(accepted.body.purchase_id)
+      assert.equal(accepted.status, 202)
+      assert.equal(accepted.body.amount, 1250)
+
+      const shown = { purchases: 'COMPLETED', orders: 'CONFIRMED', payments: 'CAPTURED' }
+      for (const [path, status] of Object.entries(shown)) {
+        const reading = take(`/${path}/`)
+        await waitFor(`${reading.url} to be ${status}`, async () => {
+          return (await run(reading)).body.status === status
+        })
+      }
+      assert.equal(commands.length, 0)
+    })
+
+    it('fails as its timeline shows when the payment is declined', async () => {
+      const payment = codes(text).find((code) => code.includes('sim_declined')) ?? 'none'
+      const body = buying.body?.replace(/"payment": \{[^}]*\}/, payment) ?? ''
+      assert.ok(body.includes(payment))
+      const accepted = await run({ ...buying, body })
+      const reading = {
+        method: 'GET',
+        url: `http://localhost/api/v1/purchases/${accepted.body.purchase_id}`,
+        headers: buying.headers,
+      }
+
+      const purchase = await waitFor('the purchase to be undone', async () => {
+        const found = (await run(reading)).body as unknown as Purchase
+        const last = found.steps.at(-1)?.name
+        return found.status === 'REJECTED' && last === 'release-stock' ? found : undefined
+      })
+
+      const [output = ''] = fences(section(text, '## Quick start'), 'text')
+      const [, timeline = ''] = output.split('everything is undone')
+      const shown = [...timeline.matchAll(/^ +\d+ ms {2}(.*)$/gm)].map(([, what]) => what)
+      assert.deepEqual(shown, [
+        'ACCEPTED',
+        ...purchase.steps.map(({ name, outcome, reason }) => `${name} ${reason ?? outcome}`),
+        `REJECTED (${purchase.failed_step}: ${purchase.reason})`,
+      ])
+    })
+  })
+
+  it('lists the routes of every service, and which need a token', () => {
+    const contracts: Record<string, Record<string, Route>> = {
+      account: accountRoutes,
+      product: productRoutes,
+      order: orderRoutes,
+      payment: paymentRoutes,
+      purchase: purchaseRoutes,
+    }
+    const expected = Object.entries(contracts).map(([service, routes]) => {
+      const lines = Object.values(routes).map(
+        ({ method, path, auth }) => `${method.toUpperCase()} ${path}${auth ? ' ✱' : ''}`,
+      )
+      // Said in words: the one route that answers to two methods.
+      return [service, lines.filter((line) => line !== 'POST /account/customer/personal ✱').sort()]
+    })
+
+    const rows = rowsOf(section(text, '## Services and API'), 'service', 'endpoints')
+    const documented = rows.map(({ service, endpoints }) => {
+      const routes = [...endpoints.matchAll(/`([A-Z]+ \/[^`]+)`(✱?)/g)]
+      return [service, routes.map(([, route, star]) => `${route}${star && ' ✱'}`).sort()]
+    })
+
+    assert.deepEqual(Object.fromEntries(documented), Object.fromEntries(expected))
+  })
+})

@@ -1,0 +1,19 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startStack } from '../../scripts/start-stack.ts'
+
+/** A whole stack for one test file, for tests that break things or count everything there is. */
+export async function startOwnStack() {
+  const dataDir = await mkdtemp(join(tmpdir(), 'saga-drill-'))
+  const stack = await startStack({ dataDir, portOffset: 'free' })
+  return {
+    stack,
+    async close() {
+      await stack.stop()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+export type OwnStack = Awaited<ReturnType<typeof startOwnStack>>
