@@ -4,7 +4,7 @@ import { startTestAccount, type TestAccount } from '../../test/helpers/account.t
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createTestTopics } from '../../test/helpers/topics.ts'
 
-describe('account:', () => {
+describe('an account', () => {
   const open = new AsyncDisposableStack()
   let account: TestAccount
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import {
   type Customer,
   expectStatus,
@@ -15,10 +14,17 @@ describe('an account, through every service', function () {
 
   let api: string
   let customer: Customer
+  let order_items: { product_id: string; quantity: number }[]
 
   before(async () => {
     api = (await testStack()).urls.api
     customer = await registerCustomer(api)
+    const category = await customer.createCategory('Phone')
+    const product = await customer.createProduct({
+      ...{ category_id: category.id, name: 'Iphone 13', description: 'Iphone 13' },
+      ...{ brand_name: 'Apple', price: 125, inventory: 10 },
+    })
+    order_items = [{ product_id: product.id, quantity: 1 }]
   })
 
   it('is mailed a code that verifies its address', async () => {
@@ -35,12 +41,6 @@ describe('an account, through every service', function () {
   })
 
   it('is mailed how its purchases end', async () => {
-    const category = await customer.createCategory('Phone')
-    const product = await customer.createProduct({
-      ...{ category_id: category.id, name: 'Iphone 13', description: 'Iphone 13' },
-      ...{ brand_name: 'Apple', price: 125, inventory: 10 },
-    })
-    const order_items = [{ product_id: product.id, quantity: 1 }]
     const ids: string[] = []
     for (const method of ['sim_ok', 'sim_declined']) {
       const { purchase_id } = expectStatus(await customer.buy({ order_items, method }), 202)
@@ -64,7 +64,6 @@ describe('an account, through every service', function () {
     const left = await request(api, 'POST', '/account/logout', { token })
 
     assert.equal(left.status, 204)
-    const order_items = [{ product_id: randomUUID(), quantity: 1 }]
     assert.equal((await leaving.buy({ order_items })).status, 401)
   })
 })
