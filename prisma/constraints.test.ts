@@ -88,6 +88,13 @@ const account = (overrides: Row = {}) => ({
   phone_number: '1',
   ...overrides,
 })
+const emailCode = (overrides: Row = {}) => ({
+  account_id: randomUUID(),
+  kind: 'verify',
+  code_hash: 'hash',
+  expires_at: new Date(),
+  ...overrides,
+})
 const media = (overrides: Row = {}) => ({
   id: randomUUID(),
   product_id: randomUUID(),
@@ -105,6 +112,7 @@ const media = (overrides: Row = {}) => ({
 const refused: Record<Database, Record<string, [table: string, row: Row]>> = {
   account: {
     accounts_email_check: ['accounts', account({ email: 'An@example.com' })],
+    email_codes_kind_check: ['email_codes', emailCode({ kind: 'login' })],
   },
   product: {
     products_price_check: ['products', product({ price: 0 })],

@@ -5,7 +5,14 @@ import { databaseUrl, type StackInfo } from './stack-client.ts'
 
 type Env = Record<string, string>
 type EngineName = 'postgres' | 'redis' | 'kafka' | 'temporal' | 'minio' | 'maildev'
-type Need = EngineName | 'signing' | 'tokens' | 'grpc-server' | 'grpc-client' | 'currency'
+type Need =
+  | EngineName
+  | 'signing'
+  | 'tokens'
+  | 'grpc-server'
+  | 'grpc-client'
+  | 'currency'
+  | 'verification'
 
 /** What each service needs. It is started as soon as the engines among its needs are there. */
 const needs = {
@@ -13,7 +20,7 @@ const needs = {
   product: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-server', 'currency'],
   order: ['postgres', 'redis', 'kafka', 'tokens'],
   payment: ['postgres', 'redis', 'kafka', 'tokens'],
-  purchase: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-client', 'currency'],
+  purchase: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-client', 'currency', 'verification'],
   orchestrator: ['kafka', 'temporal'],
   media: ['postgres', 'minio', 'tokens', 'grpc-client'],
   mail: ['kafka', 'maildev'],
@@ -37,6 +44,7 @@ const tunables: Env = {
   STEP_TIMEOUT_MS: '10000',
   STEP_ATTEMPTS: '3',
   SHOP_CURRENCY: 'VND',
+  REQUIRE_VERIFIED_EMAIL: 'false',
 }
 
 function tunable(name: string, fallback = tunables[name] ?? ''): Env {
@@ -90,6 +98,8 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
       return { GRPC_ADDRESS: urls.grpc }
     case 'currency':
       return tunable('SHOP_CURRENCY')
+    case 'verification':
+      return tunable('REQUIRE_VERIFIED_EMAIL')
   }
 }
 

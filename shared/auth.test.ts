@@ -28,7 +28,9 @@ describe('an access token', () => {
 
     const caller = verifyAccessToken(config, token)
 
-    assert.deepEqual(caller, { accountId, token })
+    const { sessionId, ...rest } = caller
+    assert.match(sessionId, /^[0-9a-f-]{36}$/)
+    assert.deepEqual(rest, { accountId, token })
     assert.deepEqual(await callerOf(`Bearer ${token}`), caller)
   })
 
@@ -36,7 +38,8 @@ describe('an access token', () => {
     const accountId = randomUUID()
     const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = config
     const old = { kid: 'old', pem: signingKey.pem }
-    const token = signAccessToken(old, { accountId, issuer, audience, ttlSeconds: 60 })
+    const claims = { accountId, sessionId: randomUUID(), issuer, audience }
+    const token = signAccessToken(old, { ...claims, ttlSeconds: 60 })
     const [key = ''] = Object.values(config.JWT_VERIFY_KEYS)
     const both = { ...config, JWT_VERIFY_KEYS: { ...config.JWT_VERIFY_KEYS, old: key } }
 

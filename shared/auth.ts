@@ -8,7 +8,7 @@ import { AppError } from './errors.ts'
 /** Pinned: a token that names another algorithm is refused (ASVS 9.1.2). */
 const algorithm = 'RS256'
 
-const AccessToken = z.object({ sub: z.uuid(), typ: z.literal('access') })
+const AccessToken = z.object({ sub: z.uuid(), sid: z.uuid(), typ: z.literal('access') })
 
 export type VerifyConfig = {
   JWT_VERIFY_KEYS: Record<string, string>
@@ -16,8 +16,8 @@ export type VerifyConfig = {
   JWT_AUDIENCE: string
 }
 
-/** Who calls, from a verified access token. */
-export type Caller = { accountId: string; token: string }
+/** Who calls, from a verified access token. Whether the session has ended only account knows. */
+export type Caller = { accountId: string; sessionId: string; token: string }
 
 declare global {
   namespace Express {
@@ -41,12 +41,22 @@ function keyIdOf(token: string): string | undefined {
   }
 }
 
+function callerOf({ sub, sid }: z.infer<typeof AccessToken>, token: string): Caller {
+  return { accountId: sub, sessionId: sid, token }
+}
+
 /** Signs an access token for an account. `ttlSeconds` from now. */
 export function signAccessToken(
   key: { kid: string; pem: string },
-  claims: { accountId: string; issuer: string; audience: string; ttlSeconds: number },
+  claims: {
+    accountId: string
+    sessionId: string
+    issuer: string
+    audience: string
+    ttlSeconds: number
+  },
 ): string {
-  return jwt.sign({ typ: 'access' }, key.pem, {
+  return jwt.sign({ typ: 'access', sid: claims.sessionId }, key.pem, {
     algorithm,
     keyid: key.kid,
     subject: claims.accountId,
@@ -64,7 +74,7 @@ export function verifyAccessToken(config: VerifyConfig, token: string): Caller {
       issuer: config.JWT_ISSUER,
       audience: config.JWT_AUDIENCE,
     })
-    return { accountId: AccessToken.parse(payload).sub, token }
+    return callerOf(AccessToken.parse(payload), token)
   } catch (cause) {
     throw new AppError('unauthorized', 'the access token is missing, expired or not valid', {
       cause,
@@ -92,7 +102,7 @@ export function createAuthentication(config: VerifyConfig): RequestHandler {
       (request: unknown, payload: unknown, done: (error: null, caller: Caller | false) => void) => {
         const parsed = AccessToken.safeParse(payload)
         const token = fromHeader(request as Parameters<typeof fromHeader>[0]) ?? ''
-        done(null, parsed.success && { accountId: parsed.data.sub, token })
+        done(null, parsed.success && callerOf(parsed.data, token))
       },
     ),
   )

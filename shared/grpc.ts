@@ -21,7 +21,10 @@ type Call = { request: object; response: object }
 /** The services that exist: `.proto` file, full name (also Traefik's routing header), and their calls. */
 export type GrpcServices = {
   auth: {
-    Authenticate: { request: { access_token: string }; response: { account_id: string } }
+    Authenticate: {
+      request: { access_token: string }
+      response: { account_id: string; email_verified: boolean }
+    }
   }
   product: {
     CheckProducts: {

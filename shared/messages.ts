@@ -42,19 +42,24 @@ export function sendReply(publish: Publish, headers: CommandHeaders, reply: AnyR
   })
 }
 
-/** Publishes a fact about a purchase, keyed by its id. */
+/** Publishes a fact, keyed as its event says: by its purchase, as a rule. */
 export function sendEvent<N extends EventName>(
   publish: Publish,
   name: N,
   body: EventBody<N>,
   deadlineMs?: number,
 ): Promise<void> {
+  const { topic, key = 'purchase_id' }: { topic: Topic; key?: string } = events[name]
+  const fields = body as Record<string, unknown>
   const message = {
-    key: body.purchase_id,
-    headers: { [eventHeader]: name, purchase_id: body.purchase_id },
+    key: String(fields[key]),
+    headers: {
+      [eventHeader]: name,
+      ...(typeof fields.purchase_id === 'string' && { purchase_id: fields.purchase_id }),
+    },
     value: JSON.stringify(body),
   }
-  return publish(events[name].topic, message, deadlineMs)
+  return publish(topic, message, deadlineMs)
 }
 
 /** The headers of a command or reply. Throws PoisonError. */

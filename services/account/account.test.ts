@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { createHash, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { pino } from 'pino'
+import { waitFor } from '../../scripts/wait-for.ts'
 import { connectGrpc, type GrpcClient } from '../../shared/grpc.ts'
 import { createTestDatabase } from '../../test/helpers/database.ts'
 import { forgedTokens } from '../../test/helpers/forged-tokens.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
+import { createTestTopics } from '../../test/helpers/topics.ts'
 import { start } from './main.ts'
 
 type Pair = { access_token: string; refresh_token: string; token_type: string; expires_in: number }
@@ -21,11 +23,17 @@ describe('account', () => {
 
   before(async () => {
     const database = open.adopt(await createTestDatabase('account'), (db) => db.close())
+    const topics = open.adopt(await createTestTopics(), (created) => created.close())
     const config = {
+      ...topics.config,
       ...testTokens.config,
       JWT_SIGNING_KEY: testTokens.signingKey,
       ACCESS_TOKEN_TTL_SECONDS: 900,
       REFRESH_TOKEN_TTL_SECONDS: 60,
+      SESSION_TTL_SECONDS: 600,
+      REFRESH_GRACE_SECONDS: 0,
+      VERIFY_CODE_TTL_SECONDS: 3600,
+      RESET_CODE_TTL_SECONDS: 600,
       DATABASE_URL: database.url,
       DATABASE_POOL_SIZE: 4,
       HTTP_HOST: '127.0.0.1',
@@ -118,6 +126,7 @@ describe('account', () => {
           assert.match(id, uuidv7)
           assert.deepEqual(rest, {
             email: 'deptrai@gmail.com',
+            email_verified: false,
             first_name: 'dep',
             last_name: 'trai',
             address: '123 quan 9',
@@ -231,9 +240,10 @@ describe('account', () => {
       const { form, pair } = await registered()
 
       const accounts = await sql.query('SELECT * FROM accounts WHERE email = $1', [form.email])
-      const tokens = await sql.query('SELECT * FROM refresh_tokens WHERE account_id = $1', [
-        accounts.rows[0].id,
-      ])
+      const tokens = await sql.query(
+        'SELECT t.* FROM refresh_tokens t JOIN sessions s ON s.id = session_id WHERE account_id = $1',
+        [accounts.rows[0].id],
+      )
 
       assert.match(accounts.rows[0].password_hash, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
       assert.equal(
@@ -252,15 +262,14 @@ describe('account', () => {
       const { form, pair } = await registered()
 
       const exchanged = await refresh(pair.refresh_token)
-      const again = await refresh(pair.refresh_token)
 
       assert.equal(exchanged.status, 200)
       const next = await pairOf(exchanged)
       assert.notEqual(next.refresh_token, pair.refresh_token)
       const page = await personal(next.access_token)
       assert.equal(((await page.json()) as { email: string }).email, form.email)
-      assert.equal(again.status, 401)
       assert.equal((await refresh(next.refresh_token)).status, 200)
+      assert.equal((await refresh(pair.refresh_token)).status, 401)
     })
 
     it('lets exactly one of many win that use one token at once', async () => {
@@ -304,7 +313,7 @@ describe('account', () => {
       const page = (await (await personal(pair.access_token)).json()) as { id: string }
       const answer = await grpc.Authenticate({ access_token: pair.access_token })
 
-      assert.deepEqual(answer, { account_id: page.id })
+      assert.deepEqual(answer, { account_id: page.id, email_verified: false })
     })
 
     it('is refused at both when its account is gone', async () => {
@@ -322,8 +331,10 @@ describe('account', () => {
 
     for (const kind of Object.keys(forgedTokens(randomUUID()))) {
       it(`${kind} is refused at both`, async () => {
-        const { rows } = await sql.query('SELECT id FROM accounts LIMIT 1')
-        const token = forgedTokens(rows[0].id)[kind] ?? ''
+        const { rows } = await sql.query(
+          'SELECT id, account_id FROM sessions WHERE ended_at IS NULL LIMIT 1',
+        )
+        const token = forgedTokens(rows[0].account_id, rows[0].id)[kind] ?? ''
 
         const response = await personal(token)
 
@@ -342,10 +353,13 @@ describe('account', () => {
   })
 
   it('is ready and measured', async () => {
-    const ready = await fetch(`${url}/health/ready`)
+    const ready = await waitFor('account to join its group', async () => {
+      const response = await fetch(`${url}/health/ready`)
+      return response.ok && response
+    })
 
-    assert.equal(ready.status, 200)
-    assert.deepEqual(await ready.json(), { status: 'ready', checks: { database: true } })
+    const checks = { database: true, results: true }
+    assert.deepEqual(await ready.json(), { status: 'ready', checks })
     assert.equal((await fetch(`${url}/metrics`)).status, 200)
   })
 })

@@ -5,6 +5,7 @@ import {
   ConfigError,
   databaseEnv,
   env,
+  kafkaEnv,
   loadConfig,
   processEnv,
 } from '../../shared/config.ts'
@@ -12,12 +13,19 @@ import { newId } from '../../shared/ids.ts'
 
 const variables = {
   ...processEnv,
+  ...kafkaEnv,
   ...databaseEnv,
   ...authEnv,
   GRPC_PORT: env.port,
   JWT_SIGNING_KEY: env.json(z.strictObject({ kid: env.text, pem: env.text })),
   ACCESS_TOKEN_TTL_SECONDS: env.count.default(15 * 60),
   REFRESH_TOKEN_TTL_SECONDS: env.count.default(30 * 24 * 60 * 60),
+  /** How long a session lives at most, however often its refresh token is exchanged. */
+  SESSION_TTL_SECONDS: env.count.default(90 * 24 * 60 * 60),
+  /** How long an exchanged refresh token may come once more: two tabs at once, or an answer that was lost. */
+  REFRESH_GRACE_SECONDS: z.coerce.number().int().min(0).max(60).default(10),
+  VERIFY_CODE_TTL_SECONDS: env.count.default(60 * 60),
+  RESET_CODE_TTL_SECONDS: env.count.default(10 * 60),
 }
 
 export type Config = ReturnType<typeof readConfig>
@@ -25,8 +33,13 @@ export type Config = ReturnType<typeof readConfig>
 export function readConfig() {
   const config = loadConfig(variables, process.env)
   try {
-    const claims = { accountId: newId(), issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE }
-    const token = signAccessToken(config.JWT_SIGNING_KEY, { ...claims, ttlSeconds: 60 })
+    const token = signAccessToken(config.JWT_SIGNING_KEY, {
+      accountId: newId(),
+      sessionId: newId(),
+      issuer: config.JWT_ISSUER,
+      audience: config.JWT_AUDIENCE,
+      ttlSeconds: 60,
+    })
     verifyAccessToken(config, token)
   } catch (cause) {
     const rule = 'must be the private half of the key in JWT_VERIFY_KEYS that has its kid'

@@ -7,7 +7,15 @@ export function createHandlers(service: AccountService): Handlers<typeof account
     register: ({ body }) => service.register(body),
     login: ({ body }) => service.login(body),
     refresh: ({ body }) => service.refresh(body),
-    getPersonal: ({ caller }) => service.getPersonal(caller.accountId),
-    postPersonal: ({ caller }) => service.getPersonal(caller.accountId),
+    logout: ({ caller, body }) => service.logout(caller, body),
+    verifyEmail: ({ body }) => service.verifyEmail(body),
+    resendCode: ({ body }) => service.sendCode('verify', body),
+    forgotPassword: ({ body }) => service.sendCode('reset', body),
+    resetPassword: ({ body }) => service.resetPassword(body),
+    getPersonal: ({ caller }) => service.getPersonal(caller),
+    postPersonal: ({ caller }) => service.getPersonal(caller),
+    updatePersonal: ({ caller, body }) => service.updatePersonal(caller, body),
+    getDelivery: ({ caller }) => service.getDelivery(caller),
+    updateDelivery: ({ caller, body }) => service.updateDelivery(caller, body),
   }
 }

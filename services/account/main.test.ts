@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createTestDatabase } from '../../test/helpers/database.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
+import { createTestTopics } from '../../test/helpers/topics.ts'
 
 const { config, signingKey } = testTokens
 const environment = {
@@ -13,6 +14,7 @@ const environment = {
   JWT_ISSUER: config.JWT_ISSUER,
   JWT_AUDIENCE: config.JWT_AUDIENCE,
   JWT_SIGNING_KEY: JSON.stringify(signingKey),
+  KAFKA_BROKERS: '127.0.0.1:1',
 }
 
 describe('the account process', () => {
@@ -55,7 +57,13 @@ describe('the account process', () => {
   it('logs no password, hash or token, and drains when it is asked to end', async () => {
     const database = await createTestDatabase('account')
     open.adopt(database, (created) => created.close())
-    const account = startAccount({ ...environment, DATABASE_URL: database.url })
+    const topics = open.adopt(await createTestTopics(), (created) => created.close())
+    const account = startAccount({
+      ...environment,
+      DATABASE_URL: database.url,
+      KAFKA_BROKERS: topics.config.KAFKA_BROKERS.join(','),
+      KAFKA_TOPIC_PREFIX: topics.config.KAFKA_TOPIC_PREFIX,
+    })
     const url = `http://127.0.0.1:${await account.port()}/api/v1/account`
     const headers = { 'content-type': 'application/json' }
     const post = (path: string, body: object) =>

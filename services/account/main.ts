@@ -2,10 +2,14 @@ import { createAuthentication } from '../../shared/auth.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
 import { startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
+import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import { startRelay } from '../../shared/outbox.ts'
+import { consumeEvents } from '../../shared/subscriber.ts'
 import { type Config, readConfig } from './config.ts'
+import { createEventHandlers } from './events.ts'
 import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
 import { createPasswords } from './passwords.ts'
@@ -20,10 +24,27 @@ export async function start(
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics('account')
   const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const kafka = starting.adopt(await connectKafka('account', config, { logger, metrics }), (open) =>
+    open.close(),
+  )
+  const { inTransaction } = repository
+  const outbox = startRelay({ inTransaction, publish: kafka.publish, logger })
+  starting.defer(() => outbox.close())
   const service = createAccountService({
     repository,
     passwords: await createPasswords(),
     tokens: createTokens(config),
+    outbox,
+    codeTtlSeconds: {
+      verify: config.VERIFY_CODE_TTL_SECONDS,
+      reset: config.RESET_CODE_TTL_SECONDS,
+    },
+    refreshGraceSeconds: config.REFRESH_GRACE_SECONDS,
+    logger,
+  })
+  const results = await consumeEvents(kafka, {
+    group: 'account-results',
+    handlers: createEventHandlers(service),
   })
   const grpc = await startGrpcServer({
     service: 'auth',
@@ -41,7 +62,7 @@ export async function start(
     routes: accountRoutes,
     handlers: createHandlers(service),
     authenticate: createAuthentication(config),
-    health: { database: repository.answers },
+    health: { database: repository.answers, results: results.joined },
   })
   starting.defer(() => http.close())
   const started = starting.move()

@@ -1,37 +1,57 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { signAccessToken, type VerifyConfig, verifyAccessToken } from '../../shared/auth.ts'
+import {
+  type Caller,
+  signAccessToken,
+  type VerifyConfig,
+  verifyAccessToken,
+} from '../../shared/auth.ts'
+import { newId } from '../../shared/ids.ts'
 
 export type TokenConfig = VerifyConfig & {
   JWT_SIGNING_KEY: { kid: string; pem: string }
   ACCESS_TOKEN_TTL_SECONDS: number
   REFRESH_TOKEN_TTL_SECONDS: number
+  SESSION_TTL_SECONDS: number
 }
 
 /** What is kept of a refresh token. A plain hash does: 256 random bits cannot be guessed. */
 export type StoredRefreshToken = { tokenHash: string; expiresAt: Date }
+export type NewSession = { id: string; expiresAt: Date; refresh: StoredRefreshToken }
 
 export type Tokens = ReturnType<typeof createTokens>
 
 /** Issues and checks the tokens of accounts. */
 export function createTokens(config: TokenConfig) {
+  const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000)
+
+  function newRefresh(): { token: string; stored: StoredRefreshToken } {
+    const token = randomBytes(32).toString('base64url')
+    const expiresAt = inSeconds(config.REFRESH_TOKEN_TTL_SECONDS)
+    return { token, stored: { tokenHash: hashRefreshToken(token), expiresAt } }
+  }
+
   return {
     accessTtlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
 
-    signAccess: (accountId: string): string =>
+    signAccess: (accountId: string, sessionId: string): string =>
       signAccessToken(config.JWT_SIGNING_KEY, {
         accountId,
+        sessionId,
         issuer: config.JWT_ISSUER,
         audience: config.JWT_AUDIENCE,
         ttlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
       }),
 
-    /** The account that an access token was issued to. Throws AppError('unauthorized'). */
-    verifyAccess: (token: string): string => verifyAccessToken(config, token).accountId,
+    /** Whom an access token was issued to. Throws AppError('unauthorized'). */
+    verifyAccess: (token: string): Caller => verifyAccessToken(config, token),
 
-    newRefresh(): { token: string; stored: StoredRefreshToken } {
-      const token = randomBytes(32).toString('base64url')
-      const expiresAt = new Date(Date.now() + config.REFRESH_TOKEN_TTL_SECONDS * 1_000)
-      return { token, stored: { tokenHash: hashRefreshToken(token), expiresAt } }
+    newRefresh,
+
+    /** A session with its first refresh token. */
+    newSession(): { token: string; stored: NewSession } {
+      const { token, stored } = newRefresh()
+      const expiresAt = inSeconds(config.SESSION_TTL_SECONDS)
+      return { token, stored: { id: newId(), expiresAt, refresh: stored } }
     },
   }
 }

@@ -2,34 +2,59 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { pino } from 'pino'
+import { waitFor } from '../../scripts/wait-for.ts'
+import type { KafkaConfig } from '../../shared/kafka.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
 import { testStack } from '../../test/helpers/stack.ts'
+import { createTestTopics } from '../../test/helpers/topics.ts'
 import { start } from './main.ts'
 
-async function readiness(smtpUrl: string) {
-  const config = { HTTP_HOST: '127.0.0.1', HTTP_PORT: 0, APP_ENV: 'local' } as const
-  const logger = pino({ level: 'silent' })
-  const mail = await start({ ...config, LOG_LEVEL: 'silent', SMTP_URL: smtpUrl }, logger)
+async function readiness(smtpUrl: string, kafka: KafkaConfig) {
+  const mail = await start(
+    {
+      ...kafka,
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 0,
+      APP_ENV: 'local',
+      LOG_LEVEL: 'silent',
+      SMTP_URL: smtpUrl,
+      MAIL_FROM: 'shop@example.com',
+    },
+    pino({ level: 'silent' }),
+  )
   try {
-    const response = await fetch(`http://127.0.0.1:${mail.port}/health/ready`)
-    const { checks } = (await response.json()) as { checks: object }
-    return { status: response.status, checks }
+    return await waitFor('mail to join its group', async () => {
+      const response = await fetch(`http://127.0.0.1:${mail.port}/health/ready`)
+      const { checks } = (await response.json()) as { checks: { emails: boolean } }
+      return checks.emails && { status: response.status, checks }
+    })
   } finally {
     await mail.close()
   }
 }
 
 describe('mail', () => {
+  let topics: Awaited<ReturnType<typeof createTestTopics>>
+
+  before(async () => {
+    topics = await createTestTopics()
+  })
+
+  after(() => topics.close())
+
   it('is ready when the mail server answers', async () => {
     const { urls } = await testStack()
 
-    assert.deepEqual(await readiness(urls.smtp), { status: 200, checks: { smtp: true } })
+    assert.deepEqual(await readiness(urls.smtp, topics.config), {
+      status: 200,
+      checks: { smtp: true, emails: true },
+    })
   })
 
   it('is not ready while the mail server is away', async () => {
-    assert.deepEqual(await readiness('smtp://127.0.0.1:1'), {
+    assert.deepEqual(await readiness('smtp://127.0.0.1:1', topics.config), {
       status: 503,
-      checks: { smtp: false },
+      checks: { smtp: false, emails: true },
     })
   })
 
@@ -39,9 +64,9 @@ describe('mail', () => {
     try {
       const { port } = silent.address() as AddressInfo
 
-      const answer = await readiness(`smtp://127.0.0.1:${port}`)
+      const answer = await readiness(`smtp://127.0.0.1:${port}`, topics.config)
 
-      assert.deepEqual(answer, { status: 503, checks: { smtp: false } })
+      assert.deepEqual(answer, { status: 503, checks: { smtp: false, emails: true } })
     } finally {
       silent.close()
     }
@@ -51,7 +76,7 @@ describe('mail', () => {
     const mail = startServiceProcess('mail', {})
 
     assert.equal(await mail.exited(), 1)
-    for (const name of ['HTTP_PORT', 'SMTP_URL']) {
+    for (const name of ['HTTP_PORT', 'SMTP_URL', 'KAFKA_BROKERS']) {
       assert.match(mail.output(), new RegExp(`${name}: `))
     }
   })

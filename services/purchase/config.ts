@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   authEnv,
   databaseEnv,
@@ -15,6 +16,8 @@ const variables = {
   ...authEnv,
   ...shopEnv,
   GRPC_ADDRESS: env.text,
+  /** Whether only customers with a verified email address may buy. */
+  REQUIRE_VERIFIED_EMAIL: z.stringbool().default(false),
 }
 
 export type Config = ReturnType<typeof readConfig>

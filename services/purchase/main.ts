@@ -35,6 +35,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     products,
     publish: kafka.publish,
     currencyCode: config.SHOP_CURRENCY,
+    requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
     logger,
   })
   const progress = await consumeProgress(kafka, service)

@@ -65,6 +65,7 @@ describe('purchases', () => {
         return kafka.publish(topic, message, deadlineMs)
       },
       currencyCode: 'VND',
+      requireVerifiedEmail: false,
       logger,
     })
     await consumeProgress(kafka, service)
@@ -100,7 +101,7 @@ describe('purchases', () => {
         async Authenticate({ access_token }) {
           const { accountId } = verifyAccessToken(testTokens.config, access_token)
           if (revoked.has(accountId)) throw new AppError('unauthorized', 'the token is revoked')
-          return { account_id: accountId }
+          return { account_id: accountId, email_verified: false }
         },
       },
     })

@@ -19,6 +19,7 @@ type Deps = {
   products: GrpcClient<'product'>
   publish: Publish
   currencyCode: string
+  requireVerifiedEmail: boolean
   logger: Logger
 }
 
@@ -41,7 +42,7 @@ export function createPurchaseService(deps: Deps) {
       throw refused('payment.currency_code', `must be ${deps.currencyCode}`)
     }
     const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex')
-    const authenticated = deps.accounts.Authenticate({ access_token: caller.token })
+    const authenticated = authenticate(caller)
     if (idempotencyKey !== undefined) {
       await authenticated
       const first = await repository.findByKey(caller.accountId, idempotencyKey)
@@ -65,6 +66,14 @@ export function createPurchaseService(deps: Deps) {
     }
     await publishAccepted(accepted)
     return acceptance(row)
+  }
+
+  /** Asks account whether the caller may buy: the token may be good and its session ended. */
+  async function authenticate({ token }: Caller): Promise<void> {
+    const { email_verified } = await deps.accounts.Authenticate({ access_token: token })
+    if (deps.requireVerifiedEmail && !email_verified) {
+      throw new AppError('forbidden', 'verify your email address first')
+    }
   }
 
   /** The merged lines with today's names and prices. Ids are compared as the database writes them. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Amount, PricedLine } from './commands.ts'
+import { EmailRequested } from './mail.ts'
 import type { Topic } from './topics.ts'
 
 /** How a purchase can end (I3). The workflow returns one of these and never fails. */
@@ -32,13 +33,15 @@ export const PurchaseEnded = z.object({
 })
 export type PurchaseEnded = z.infer<typeof PurchaseEnded>
 
-type EventSpec = { topic: Topic; body: z.ZodType }
+/** `key`: the field that keys its messages, when that is not the purchase. */
+type EventSpec = { topic: Topic; body: z.ZodType; key?: string }
 
 /** Published facts that are not replies. The event's name travels in the `event` header. */
 export const events = {
   purchaseAccepted: { topic: 'purchases', body: PurchaseAccepted },
   settlementOverdue: { topic: 'purchases', body: SettlementOverdue },
   purchaseEnded: { topic: 'purchase-results', body: PurchaseEnded },
+  emailRequested: { topic: 'emails', body: EmailRequested, key: 'to' },
 } as const satisfies Record<string, EventSpec>
 
 export type EventName = keyof typeof events

@@ -18,8 +18,11 @@ const good = {
 } as const satisfies jwt.SignOptions
 
 /** What a thief may send instead of an access token of `accountId`; none of it may open a door. */
-export function forgedTokens(accountId: string): Record<string, string> {
-  const claims = { sub: accountId, typ: 'access' }
+export function forgedTokens(
+  accountId: string,
+  sessionId: string = randomUUID(),
+): Record<string, string> {
+  const claims = { sub: accountId, sid: sessionId, typ: 'access' }
   const sign = (options: jwt.SignOptions, payload: object = claims, key = signingKey.pem) =>
     jwt.sign(payload, key, { ...good, ...options })
   const { keyid: _, ...withoutKid } = good
@@ -39,8 +42,9 @@ export function forgedTokens(accountId: string): Record<string, string> {
     'for another audience': sign({ audience: 'elsewhere' }),
     'of another issuer': sign({ issuer: 'elsewhere' }),
     'of another type': sign({}, { ...claims, typ: 'refresh' }),
-    'without a type': sign({}, { sub: accountId }),
-    'of no account': sign({}, { typ: 'access' }),
+    'without a type': sign({}, { sub: accountId, sid: sessionId }),
+    'without a session': sign({}, { sub: accountId, typ: 'access' }),
+    'of no account': sign({}, { sid: sessionId, typ: 'access' }),
     'with changed claims': `${header}.${encode({ ...claims, sub: randomUUID() })}.${signature}`,
     'whose claims are not JSON': `${header}.${Buffer.from('{').toString('base64url')}.${signature}`,
     'whose header is not JSON': `a.${encode(claims)}.${signature}`,

@@ -1,4 +1,4 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { signAccessToken } from '../../shared/auth.ts'
 
 const kid = 'test'
@@ -14,6 +14,9 @@ const audience = 'test-audience'
 export const testTokens = {
   config: { JWT_VERIFY_KEYS: { [kid]: publicKey }, JWT_ISSUER: issuer, JWT_AUDIENCE: audience },
   signingKey: { kid, pem: privateKey },
-  tokenFor: (accountId: string) =>
-    signAccessToken({ kid, pem: privateKey }, { accountId, issuer, audience, ttlSeconds: 300 }),
+  tokenFor: (accountId: string, sessionId = randomUUID()) =>
+    signAccessToken(
+      { kid, pem: privateKey },
+      { accountId, sessionId, issuer, audience, ttlSeconds: 300 },
+    ),
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { waitFor } from '../../scripts/wait-for.ts'
 import { type Topic, topics } from '../../shared/contracts/topics.ts'
 import { connectKafka, type KafkaConfig } from '../../shared/kafka.ts'
 import { createLogger } from '../../shared/logger.ts'
@@ -24,9 +25,13 @@ export async function createTestTopics({ partitions = 2 } = {}) {
   const admin = kafka.admin()
   await admin.connect()
   const names = topics.map((topic) => prefix + topic)
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: names.map((topic) => ({ topic, numPartitions: partitions })),
+  // A broker that has just made a topic may not know it yet.
+  await waitFor('the topics', async () => {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: names.map((topic) => ({ topic, numPartitions: partitions })),
+    })
+    return true
   })
   const config: KafkaConfig = {
     KAFKA_BROKERS: urls.kafkaBrokers,

@@ -1,0 +1,36 @@
+import { waitFor } from '../../scripts/wait-for.ts'
+import { testStack } from './stack.ts'
+
+/** A mail as the mail catcher shows it. */
+export type CaughtMail = {
+  id: string
+  subject: string
+  text: string
+  html: string
+  headers: Record<string, string>
+  from: { address: string; name: string }[]
+  to: { address: string; name: string }[]
+}
+
+/** What one address got, in the order in which it came. */
+export async function mailsTo(address: string): Promise<CaughtMail[]> {
+  const { urls } = await testStack()
+  const response = await fetch(`${urls.mail}/api/email`)
+  const mails = (await response.json()) as CaughtMail[]
+  return mails.filter(({ to }) => to.some((recipient) => recipient.address === address))
+}
+
+/** The mails of an address as soon as there are so many. */
+export function waitForMails(address: string, count: number): Promise<CaughtMail[]> {
+  return waitFor(`${count} mails to ${address}`, async () => {
+    const mails = await mailsTo(address)
+    return mails.length >= count && mails
+  })
+}
+
+/** The code in a mail. */
+export function codeIn(mail: CaughtMail | undefined): string {
+  const code = /^ {4}(\d{6})$/m.exec(mail?.text ?? '')?.[1]
+  if (code === undefined) throw new Error(`no code in ${mail?.text}`)
+  return code
+}
