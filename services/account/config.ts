@@ -7,12 +7,16 @@ import {
   env,
   loadConfig,
   processEnv,
+  redisEnv,
 } from '../../shared/config.ts'
 import { newId } from '../../shared/ids.ts'
+import { rateLimitEnv } from '../../shared/rate-limits.ts'
 
 const variables = {
   ...processEnv,
   ...databaseEnv,
+  ...redisEnv,
+  ...rateLimitEnv('register', 'login'),
   ...authEnv,
   GRPC_PORT: env.port,
   JWT_SIGNING_KEY: env.json(z.strictObject({ kid: env.text, pem: env.text })),

@@ -5,6 +5,8 @@ import { startHttpServer } from '../../shared/http.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import { createRateLimits } from '../../shared/rate-limits.ts'
+import { connectRedis } from '../../shared/redis.ts'
 import { type Config, readConfig } from './config.ts'
 import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
@@ -20,6 +22,10 @@ export async function start(
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics('account')
   const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const redis = starting.adopt(
+    connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }),
+    (open) => open.close(),
+  )
   const service = createAccountService({
     repository,
     passwords: await createPasswords(),
@@ -41,6 +47,7 @@ export async function start(
     routes: accountRoutes,
     handlers: createHandlers(service),
     authenticate: createAuthentication(config),
+    limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
     health: { database: repository.answers },
   })
   starting.defer(() => http.close())

@@ -51,6 +51,7 @@ export const accountRoutes = {
   register: {
     method: 'post',
     path: '/account/register',
+    limit: 'register',
     summary: 'Register an account',
     body: Register,
     status: 201,
@@ -59,6 +60,7 @@ export const accountRoutes = {
   login: {
     method: 'post',
     path: '/account/login',
+    limit: 'login',
     summary: 'Log in',
     body: Login,
     status: 200,
