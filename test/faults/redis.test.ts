@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { serviceEnv } from '../../scripts/service-env.ts'
 import { type OwnStack, startStack } from '../../scripts/start-stack.ts'
 import { waitFor } from '../../scripts/wait-for.ts'
@@ -155,11 +155,13 @@ describe('reading products while Redis breaks', function () {
     try {
       const slot = await cluster.cluster('KEYSLOT', key)
       const address = cluster.slots[slot]?.[0] ?? ''
-      return `redis-${stack.urls.redisNodes.indexOf(address) + 1}`
+      return redisNames[stack.urls.redisNodes.indexOf(address)] ?? ''
     } finally {
       cluster.disconnect()
     }
   }
+
+  const addressOf = (name: string) => stack.urls.redisNodes[redisNames.indexOf(name)] ?? ''
 
   it('answers right when the master of the filter is killed and comes back', async () => {
     const { wrong, reads } = await readWhile(async () => {
@@ -173,12 +175,25 @@ describe('reading products while Redis breaks', function () {
     assert.ok(reads > 100, `${reads} reads`)
   })
 
-  it('answers right when a replica takes over from a master that was killed', async () => {
+  /** Adds a product that the master of the filter knows and its replica does not, and kills the master. */
+  async function addAndLose(master: string): Promise<void> {
+    const [host = '', port] = addressOf(master).split(':')
+    const node = new Redis(Number(port), host)
+    try {
+      await node.client('KILL', 'TYPE', 'REPLICA')
+      known.push(await addProduct(0))
+      await stack.signal(master, 'SIGKILL')
+      await stack.stopProcess(master)
+    } finally {
+      node.disconnect()
+    }
+  }
+
+  it('answers right when a replica that missed a product takes over', async () => {
     const master = await masterOf(filterKey)
 
     const { wrong } = await readWhile(async () => {
-      await stack.signal(master, 'SIGKILL')
-      await stack.stopProcess(master)
+      await addAndLose(master)
       await waitFor('the failover', async () => (await masterOf(filterKey)) !== master, 60_000)
       await filtersAreTrusted()
     })
