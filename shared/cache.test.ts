@@ -32,8 +32,9 @@ describe('the cached reader', () => {
   async function createProcess(
     overrides: Partial<CachedReaderOptions<Tea>> = {},
     nodes?: string[],
+    deadlineMs?: number,
   ) {
-    const test = resources.adopt(await connectTestRedis(nodes), (open) => open.close())
+    const test = resources.adopt(await connectTestRedis(nodes, deadlineMs), (open) => open.close())
     const reader = createCachedReader<Tea>({
       ...test,
       name,
@@ -247,7 +248,7 @@ describe('the cached reader', () => {
     })
 
     it('waits once for a Redis that hangs, and then not at all', async () => {
-      const one = await createProcess({ memoryMs: 1 })
+      const one = await createProcess({ memoryMs: 1 }, undefined, 150)
       const teas = Array.from({ length: 30 }, addTea)
       one.redis.cluster.set = (() => new Promise(() => undefined)) as never
       one.redis.entities.client = () => ({ hGetAll: () => new Promise(() => undefined) }) as never

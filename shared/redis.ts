@@ -21,7 +21,16 @@ export type Redis = {
  */
 export function connectRedis(
   nodes: string[],
-  { logger, registry }: { logger: Logger; registry: Registry },
+  {
+    logger,
+    registry,
+    deadlineMs,
+  }: {
+    logger: Logger
+    registry: Registry
+    /** How long anybody waits for it. */
+    deadlineMs?: number
+  },
 ): Redis {
   const cluster = connectCluster(nodes, logger)
   const entities = connectEntities(nodes, logger)
@@ -34,7 +43,11 @@ export function connectRedis(
   return {
     cluster,
     entities,
-    breaker: (use) => createBreaker({ failures: failures.labels(use) }),
+    breaker: (use) =>
+      createBreaker({
+        failures: failures.labels(use),
+        ...(deadlineMs !== undefined && { deadlineMs }),
+      }),
     async close() {
       cluster.disconnect()
       await entities.close()

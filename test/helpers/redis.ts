@@ -9,13 +9,17 @@ import { testStack } from './stack.ts'
 /** Keys of their own for one test. */
 export const uniqueName = () => `test-${randomBytes(6).toString('hex')}`
 
-/** Redis as one process has it, with the measures it makes; connected, unless the nodes are away. */
-export async function connectTestRedis(nodes?: string[]) {
+/**
+ * Redis as one process has it, with the measures it makes; connected, unless the nodes are away. The deadline is for
+ * machines that are busy with tests.
+ */
+export async function connectTestRedis(nodes?: string[], deadlineMs = 3_000) {
   const metrics = createMetrics('test')
   const logger = createLogger('test', 'silent')
   const redis = connectRedis(nodes ?? (await testStack()).urls.redisNodes, {
     logger,
     registry: metrics.registry,
+    deadlineMs,
   })
   if (!nodes) await redisIsUp(redis)
   return {
