@@ -50,7 +50,7 @@ describe('rate limits', () => {
       limits: createRateLimits({
         ...test,
         prefix,
-        config: { RATE_LIMIT_LOGIN: { requests, seconds: 60 } },
+        config: { RATE_LIMIT_LOGIN: `${requests}/60` },
       }),
     })
     resources.adopt(server, (open) => open.close())
@@ -150,13 +150,13 @@ describe('rate limits', () => {
     it('lets thousands of purchases of one customer through by default', () => {
       const { RATE_LIMIT_PURCHASE } = loadConfig(env, {})
 
-      assert.ok(RATE_LIMIT_PURCHASE.requests >= 10_000)
+      assert.ok(Number.parseInt(RATE_LIMIT_PURCHASE, 10) >= 10_000)
     })
 
     it('reads requests/seconds', () => {
       const { RATE_LIMIT_LOGIN } = loadConfig(env, { RATE_LIMIT_LOGIN: '5/900' })
 
-      assert.deepEqual(RATE_LIMIT_LOGIN, { requests: 5, seconds: 900 })
+      assert.equal(RATE_LIMIT_LOGIN, '5/900')
     })
 
     for (const wrong of ['5', '0/60', '5/0', '5 per minute', '-1/60']) {

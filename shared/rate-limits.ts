@@ -22,22 +22,16 @@ const limits = {
 } as const satisfies Record<string, { by: (keyof Subject)[]; fallback: string }>
 
 export type LimitName = keyof typeof limits
-export type Rate = { requests: number; seconds: number }
-export type Rates = Partial<Record<LimitName, Rate>>
 
 const Rate = z
   .string()
   .regex(/^[1-9]\d{0,8}\/[1-9]\d{0,5}$/, 'must be requests/seconds, such as 20/60')
-  .transform((text): Rate => {
-    const [requests, seconds] = text.split('/').map(Number) as [number, number]
-    return { requests, seconds }
-  })
 
 /** The config variables of some limits. */
 export function rateLimitEnv<N extends LimitName>(...names: N[]) {
   return Object.fromEntries(
-    names.map((name) => [variableOf(name), Rate.prefault(limits[name].fallback)]),
-  ) as unknown as { [K in N as `RATE_LIMIT_${Uppercase<K>}`]: z.ZodType<Rate> }
+    names.map((name) => [variableOf(name), Rate.default(limits[name].fallback)]),
+  ) as { [K in N as `RATE_LIMIT_${Uppercase<K>}`]: z.ZodDefault<z.ZodString> }
 }
 
 const variableOf = <N extends LimitName>(name: N) =>
@@ -70,12 +64,13 @@ export function createRateLimits({
   const names = (Object.keys(limits) as LimitName[]).filter((name) => config[variableOf(name)])
   const limiters = new Map(
     names.map((name) => {
-      const { requests, seconds } = config[variableOf(name)] as Rate
+      const rate = String(config[variableOf(name)]).split('/')
+      const [points, duration] = rate.map(Number) as [number, number]
       const limiter = new RateLimiterRedis({
         storeClient: redis.cluster,
         keyPrefix: `${prefix}limit:${name}`,
-        points: requests,
-        duration: seconds,
+        points,
+        duration,
       })
       return [name, limiter]
     }),

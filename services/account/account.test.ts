@@ -30,8 +30,8 @@ describe('account', () => {
       DATABASE_POOL_SIZE: 4,
       // Nobody is there: rate limits let everybody pass.
       REDIS_NODES: Array.of('127.0.0.1:1'),
-      RATE_LIMIT_REGISTER: { requests: 1, seconds: 60 },
-      RATE_LIMIT_LOGIN: { requests: 1, seconds: 60 },
+      RATE_LIMIT_REGISTER: '1/60',
+      RATE_LIMIT_LOGIN: '1/60',
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       GRPC_PORT: 0,
