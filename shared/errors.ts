@@ -25,6 +25,11 @@ const kinds = {
     grpc: grpcStatus.FAILED_PRECONDITION,
     title: 'The request is well formed but cannot be done',
   },
+  too_many_requests: {
+    http: 429,
+    grpc: grpcStatus.RESOURCE_EXHAUSTED,
+    title: 'There were too many requests',
+  },
   unavailable: { http: 503, grpc: grpcStatus.UNAVAILABLE, title: 'Temporarily unavailable' },
 } as const
 
@@ -35,15 +40,18 @@ export class AppError extends Error {
   override name = 'AppError'
   readonly kind: ErrorKind
   readonly fields: FieldError[]
+  /** When the same request may go through, if that is known. */
+  readonly retryAfterSeconds: number | undefined
 
   constructor(
     kind: ErrorKind,
     detail: string,
-    options: { fields?: FieldError[]; cause?: unknown } = {},
+    options: { fields?: FieldError[]; retryAfterSeconds?: number; cause?: unknown } = {},
   ) {
     super(detail, { cause: options.cause })
     this.kind = kind
     this.fields = options.fields ?? []
+    this.retryAfterSeconds = options.retryAfterSeconds
   }
 }
 

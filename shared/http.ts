@@ -8,6 +8,7 @@ import { AppError, invalid, type Problem, toProblem } from './errors.ts'
 import { isDatabaseAway } from './faults.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
+import type { LimitName, RateLimits } from './rate-limits.ts'
 
 /** One endpoint as its contract states it. Objects are strict: a field that is not known is refused. */
 export type Route = {
@@ -17,6 +18,8 @@ export type Route = {
   summary: string
   /** A bearer token is required. */
   auth?: true
+  /** Of shared/rate-limits.ts; what is beyond it is answered 429. */
+  limit?: LimitName
   params?: z.ZodObject
   query?: z.ZodObject
   /** Headers that the endpoint reads, by lower-case name. */
@@ -57,6 +60,8 @@ export type HttpServerOptions<T extends Routes> = {
   handlers: Handlers<T>
   /** Needed as soon as one route has `auth`. */
   authenticate?: RequestHandler
+  /** Without them no route has a limit. */
+  limits?: RateLimits
 }
 
 /** Starts a service's HTTP side: its routes, problem JSON, health and metrics. Port 0 takes a free one. */
@@ -64,6 +69,8 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   const app = express()
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
+  // Traefik is the one proxy in front: what it wrote last into X-Forwarded-For is the client.
+  app.set('trust proxy', 1)
   mountOperations(app, options)
   app.use(pinoHttp({ logger: options.logger, customLogLevel: logLevel }))
   app.use(helmet())
@@ -114,9 +121,25 @@ function middleware<T extends Routes>(
     response.on('close', () => end({ status: response.statusCode }))
     next()
   }
-  if (!route.auth) return [measure]
-  if (!options.authenticate) throw new Error(`route ${route.path} needs authentication`)
-  return [measure, options.authenticate]
+  const steps = [measure]
+  if (route.auth) {
+    if (!options.authenticate) throw new Error(`route ${route.path} needs authentication`)
+    steps.push(options.authenticate)
+  }
+  if (route.limit && options.limits) steps.push(limitRequests(options.limits, route.limit))
+  return steps
+}
+
+function limitRequests(limits: RateLimits, name: LimitName): RequestHandler {
+  return async (request, _response, next) => {
+    const { email } = (request.body ?? {}) as { email?: unknown }
+    await limits.consume(name, {
+      ip: request.ip ?? '',
+      account: request.caller?.accountId ?? '',
+      email: typeof email === 'string' ? email.trim().toLowerCase() : '',
+    })
+    next()
+  }
 }
 
 function mountOperations<T extends Routes>(
@@ -204,5 +227,8 @@ const answerProblem: ErrorRequestHandler = (thrown, request, response, next) => 
   if (problem.status >= 500) response.err = error as Error
   if (problem.status === 401) response.set('WWW-Authenticate', 'Bearer')
   if (problem.status === 503) response.set('Retry-After', '1')
+  if (error instanceof AppError && error.retryAfterSeconds !== undefined) {
+    response.set('Retry-After', String(error.retryAfterSeconds))
+  }
   response.status(problem.status).type('application/problem+json').json(problem)
 }

@@ -8,13 +8,17 @@ import {
   kafkaEnv,
   loadConfig,
   processEnv,
+  redisEnv,
 } from '../../shared/config.ts'
 import { newId } from '../../shared/ids.ts'
+import { rateLimitEnv } from '../../shared/rate-limits.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
   ...databaseEnv,
+  ...redisEnv,
+  ...rateLimitEnv('register', 'login', 'code'),
   ...authEnv,
   GRPC_PORT: env.port,
   JWT_SIGNING_KEY: env.json(z.strictObject({ kid: env.text, pem: env.text })),

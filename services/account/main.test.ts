@@ -10,6 +10,7 @@ const environment = {
   HTTP_PORT: '0',
   GRPC_PORT: '0',
   LOG_LEVEL: 'trace',
+  REDIS_NODES: '127.0.0.1:1',
   JWT_VERIFY_KEYS: JSON.stringify(config.JWT_VERIFY_KEYS),
   JWT_ISSUER: config.JWT_ISSUER,
   JWT_AUDIENCE: config.JWT_AUDIENCE,

@@ -7,6 +7,8 @@ import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { startRelay } from '../../shared/outbox.ts'
+import { createRateLimits } from '../../shared/rate-limits.ts'
+import { connectRedis } from '../../shared/redis.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { type Config, readConfig } from './config.ts'
 import { createEventHandlers } from './events.ts'
@@ -30,6 +32,10 @@ export async function start(
   const { inTransaction } = repository
   const outbox = startRelay({ inTransaction, publish: kafka.publish, logger })
   starting.defer(() => outbox.close())
+  const redis = starting.adopt(
+    connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }),
+    (open) => open.close(),
+  )
   const service = createAccountService({
     repository,
     passwords: await createPasswords(),
@@ -62,6 +68,7 @@ export async function start(
     routes: accountRoutes,
     handlers: createHandlers(service),
     authenticate: createAuthentication(config),
+    limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
     health: { database: repository.answers, results: results.joined },
   })
   starting.defer(() => http.close())

@@ -5,6 +5,7 @@ import {
   kafkaEnv,
   loadConfig,
   processEnv,
+  redisEnv,
   shopEnv,
 } from '../../shared/config.ts'
 
@@ -12,6 +13,7 @@ const variables = {
   ...processEnv,
   ...kafkaEnv,
   ...databaseEnv,
+  ...redisEnv,
   ...authEnv,
   ...shopEnv,
   GRPC_PORT: env.port,

@@ -15,7 +15,16 @@ type Transaction = ReturnType<typeof inTransaction>
 export type Line = { productId: string; quantity: number }
 type Hold = Line & { status: 'HELD' | 'SOLD' | 'RELEASED' }
 
+/** What everybody may see of a product. */
+export type ProductView = Pick<
+  StoredProduct,
+  'id' | 'categoryId' | 'accountId' | 'name' | 'description' | 'brandName' | 'price' | 'stock'
+>
+export type CategoryView = Pick<StoredCategory, 'id' | 'name' | 'description'>
+
+type NewCategory = CreateCategory & { id?: string }
 type NewProduct = {
+  id?: string
   accountId: string
   categoryId: string
   name: string
@@ -43,8 +52,15 @@ export async function connectRepository(config: DatabaseConfig) {
     findCategory: (id: string): Promise<StoredCategory | null> =>
       prisma.category.findUnique({ where: { id } }),
 
-    createCategory: (data: CreateCategory): Promise<StoredCategory> =>
+    /** For showing it only: a cache may stand in front of this one. */
+    viewCategory: (id: string): Promise<CategoryView | null> =>
+      prisma.category.findUnique({ where: { id } }),
+
+    createCategory: (data: NewCategory): Promise<StoredCategory> =>
       prisma.category.create({ data }),
+
+    listCategoryIds: async (after: string | undefined, limit: number): Promise<string[]> =>
+      ids(await prisma.category.findMany(idPage(after, limit))),
 
     listProducts: ({
       limit,
@@ -62,6 +78,22 @@ export async function connectRepository(config: DatabaseConfig) {
 
     findProduct: (id: string): Promise<StoredProduct | null> =>
       prisma.product.findUnique({ where: { id } }),
+
+    /** For showing it only: a cache may stand in front of this one. */
+    viewProduct: (id: string): Promise<ProductView | null> =>
+      prisma.product.findUnique({ where: { id } }),
+
+    listProductIds: async (after: string | undefined, limit: number): Promise<string[]> =>
+      ids(await prisma.product.findMany(idPage(after, limit))),
+
+    /** The free stock of those that exist, by id. */
+    async readStock(productIds: string[]): Promise<Map<string, number>> {
+      const rows = await prisma.product.findMany({
+        where: { id: { in: productIds } },
+        select: { id: true, stock: true },
+      })
+      return new Map(rows.map(({ id, stock }) => [id, stock]))
+    },
 
     findProducts: (ids: string[]): Promise<StoredProduct[]> =>
       prisma.product.findMany({ where: { id: { in: ids } } }),
@@ -183,6 +215,16 @@ function inTransaction(tx: Prisma.TransactionClient) {
 
 function before(cursor: string | undefined) {
   return cursor === undefined ? {} : { id: { lt: cursor } }
+}
+
+/** A page of ids, oldest first. */
+function idPage(after: string | undefined, take: number) {
+  const where = after === undefined ? {} : { id: { gt: after } }
+  return { where, select: { id: true }, orderBy: { id: 'asc' }, take } as const
+}
+
+function ids(rows: { id: string }[]): string[] {
+  return rows.map((row) => row.id)
 }
 
 /** The category is the only row that a product refers to. */

@@ -16,7 +16,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
 import type { Metrics } from '../../shared/metrics.ts'
 import type { Command } from '../../shared/participant.ts'
-import type { Line, Repository, StoredCategory, StoredProduct } from './repository.ts'
+import type { CategoryView, Line, ProductView, Repository, StoredProduct } from './repository.ts'
 
 export type ProductService = ReturnType<typeof createProductService>
 
@@ -41,7 +41,7 @@ export function createProductService(deps: Deps) {
 
 /** What sellers write and everybody reads. */
 function createCatalog({ repository, currencyCode }: Deps) {
-  function toProduct(stored: StoredProduct): Product {
+  function toProduct(stored: ProductView): Product {
     return {
       id: stored.id,
       category_id: stored.categoryId,
@@ -62,7 +62,7 @@ function createCatalog({ repository, currencyCode }: Deps) {
     },
 
     async getCategory(id: string): Promise<Category> {
-      return toCategory(found(await repository.findCategory(id), 'category'))
+      return toCategory(found(await repository.viewCategory(id), 'category'))
     },
 
     async createCategory(category: CreateCategory): Promise<Category> {
@@ -76,7 +76,7 @@ function createCatalog({ repository, currencyCode }: Deps) {
     },
 
     async getProduct(id: string): Promise<Product> {
-      return toProduct(found(await repository.findProduct(id), 'product'))
+      return toProduct(found(await repository.viewProduct(id), 'product'))
     },
 
     /** The products that exist; an id that is not known is left out. */
@@ -205,7 +205,7 @@ function createStock({ repository, publish, logger, metrics, overdueMs }: Deps) 
   }
 }
 
-function toCategory({ id, name, description }: StoredCategory): Category {
+function toCategory({ id, name, description }: CategoryView): Category {
   return { id, name, description }
 }
 

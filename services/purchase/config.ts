@@ -6,13 +6,17 @@ import {
   kafkaEnv,
   loadConfig,
   processEnv,
+  redisEnv,
   shopEnv,
 } from '../../shared/config.ts'
+import { rateLimitEnv } from '../../shared/rate-limits.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
   ...databaseEnv,
+  ...redisEnv,
+  ...rateLimitEnv('purchase'),
   ...authEnv,
   ...shopEnv,
   GRPC_ADDRESS: env.text,

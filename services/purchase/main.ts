@@ -6,8 +6,11 @@ import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import { createRateLimits } from '../../shared/rate-limits.ts'
+import { connectRedis } from '../../shared/redis.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { startSweep } from '../../shared/sweep.ts'
+import { createAnswers } from './answers.ts'
 import { type Config, readConfig } from './config.ts'
 import { consumeProgress, createEventHandlers } from './events.ts'
 import { createHandlers } from './http.ts'
@@ -21,6 +24,10 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics('purchase')
   const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const redis = starting.adopt(
+    connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }),
+    (open) => open.close(),
+  )
   const accounts = starting.adopt(connectGrpc('auth', config.GRPC_ADDRESS), (open) => open.close())
   const products = starting.adopt(connectGrpc('product', config.GRPC_ADDRESS), (open) =>
     open.close(),
@@ -34,6 +41,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     accounts,
     products,
     publish: kafka.publish,
+    answers: createAnswers({ redis, logger, registry: metrics.registry }),
     currencyCode: config.SHOP_CURRENCY,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
     logger,
@@ -60,6 +68,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     routes: purchaseRoutes,
     handlers: createHandlers(service),
     authenticate: createAuthentication(config),
+    limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
     health: { database: repository.answers, progress: progress.joined, results: results.joined },
   })
   starting.defer(() => http.close())

@@ -11,6 +11,7 @@ import { apiPrefix } from '../../shared/http.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
+import type { Answer, Answers } from './answers.ts'
 import type { Progress, PurchaseRow, PurchaseWithSteps, Repository } from './repository.ts'
 
 type Deps = {
@@ -18,6 +19,8 @@ type Deps = {
   accounts: GrpcClient<'auth'>
   products: GrpcClient<'product'>
   publish: Publish
+  /** In front of the repository; without them it is asked for every key. */
+  answers?: Answers
   currencyCode: string
   requireVerifiedEmail: boolean
   logger: Logger
@@ -44,8 +47,10 @@ export function createPurchaseService(deps: Deps) {
     const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex')
     const authenticated = authenticate(caller)
     if (idempotencyKey !== undefined) {
-      await authenticated
-      const first = await repository.findByKey(caller.accountId, idempotencyKey)
+      const [first] = await Promise.all([
+        findFirst(caller.accountId, idempotencyKey),
+        authenticated,
+      ])
       if (first) return repeated(first, bodyHash)
     }
     const [lines] = await Promise.all([priceLines(body.order_items), authenticated])
@@ -60,9 +65,12 @@ export function createPurchaseService(deps: Deps) {
     const key = idempotencyKey ?? null
     const row = await repository.insert({ accepted, idempotencyKey: key, bodyHash })
     if (!row) {
-      const first = await repository.findByKey(caller.accountId, idempotencyKey ?? '')
-      if (!first) throw new AppError('unavailable', 'the purchase could not be stored; try again')
-      return repeated(first, bodyHash)
+      const stored = await repository.findByKey(caller.accountId, idempotencyKey ?? '')
+      if (!stored) throw new AppError('unavailable', 'the purchase could not be stored; try again')
+      return repeated(toFirst(stored), bodyHash)
+    }
+    if (idempotencyKey !== undefined) {
+      deps.answers?.keep(caller.accountId, idempotencyKey, toFirst(row))
     }
     await publishAccepted(accepted)
     return acceptance(row)
@@ -74,6 +82,17 @@ export function createPurchaseService(deps: Deps) {
     if (deps.requireVerifiedEmail && !email_verified) {
       throw new AppError('forbidden', 'verify your email address first')
     }
+  }
+
+  /** What the customer's first request with this key was answered. */
+  async function findFirst(customerId: string, idempotencyKey: string) {
+    const kept = await deps.answers?.find(customerId, idempotencyKey)
+    if (kept) return kept
+    const row = await repository.findByKey(customerId, idempotencyKey)
+    if (!row) return undefined
+    const first = toFirst(row)
+    deps.answers?.keep(customerId, idempotencyKey, first)
+    return first
   }
 
   /** The merged lines with today's names and prices. Ids are compared as the database writes them. */
@@ -177,9 +196,13 @@ function total(lines: PurchaseAccepted['lines']): number {
 }
 
 /** The same key with the same body gets the first answer; with another body it is a mistake of the client. */
-function repeated(first: PurchaseRow, bodyHash: string): AcceptedPurchase {
-  if (first.bodyHash === bodyHash) return acceptance(first)
+function repeated(first: Answer, bodyHash: string): AcceptedPurchase {
+  if (first.bodyHash === bodyHash) return first.accepted
   throw refused('idempotency-key', 'was used for another body')
+}
+
+function toFirst(row: PurchaseRow): Answer {
+  return { bodyHash: row.bodyHash, accepted: acceptance(row) }
 }
 
 function acceptance(row: PurchaseRow): AcceptedPurchase {

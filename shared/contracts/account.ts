@@ -97,6 +97,7 @@ export const accountRoutes = {
   register: {
     method: 'post',
     path: '/account/register',
+    limit: 'register',
     summary: 'Register an account',
     body: Register,
     status: 201,
@@ -105,6 +106,7 @@ export const accountRoutes = {
   login: {
     method: 'post',
     path: '/account/login',
+    limit: 'login',
     summary: 'Log in',
     body: Login,
     status: 200,
@@ -130,6 +132,7 @@ export const accountRoutes = {
   verifyEmail: {
     method: 'post',
     path: '/account/verify',
+    limit: 'code',
     summary: 'Verify the email address with the code that was mailed to it',
     body: VerifyEmail,
     status: 204,
@@ -138,6 +141,7 @@ export const accountRoutes = {
   resendCode: {
     method: 'post',
     path: '/account/verify/resend',
+    limit: 'code',
     summary: 'Mail another verification code',
     body: EmailOnly,
     status: 202,
@@ -146,6 +150,7 @@ export const accountRoutes = {
   forgotPassword: {
     method: 'post',
     path: '/account/password/forgot',
+    limit: 'code',
     summary: 'Mail a code to set a new password with',
     body: EmailOnly,
     status: 202,
@@ -154,6 +159,7 @@ export const accountRoutes = {
   resetPassword: {
     method: 'post',
     path: '/account/password/reset',
+    limit: 'code',
     summary: 'Set a new password with a mailed code; ends every session',
     body: ResetPassword,
     status: 204,

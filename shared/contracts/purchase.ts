@@ -69,6 +69,7 @@ export const purchaseRoutes = {
   createPurchase: {
     method: 'post',
     path: '/purchases',
+    limit: 'purchase',
     summary: 'Buy; the answer says where to see how it goes',
     auth: true,
     headers: IdempotencyKey,

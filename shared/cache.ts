@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import { Counter, type Registry } from 'prom-client'
+import { type Entity, Repository, Schema } from 'redis-om'
+import { NotAskedError } from './breaker.ts'
+import type { CuckooFilter } from './cuckoo.ts'
+import { createLocks } from './lock.ts'
+import type { Logger } from './logger.ts'
+import type { Redis } from './redis.ts'
+import { startSweep } from './sweep.ts'
+
+/** What a cache keeps of a row: a flat record, as a Redis hash has it. */
+export type Fields = Record<string, string | number>
+
+export type FieldTypes<T extends Fields> = {
+  [K in keyof T]: T[K] extends number ? 'number' : 'string'
+}
+
+/** A missing hash comes back as an entity without fields, so every one that is kept has this. */
+type Kept = { kept_until: number }
+
+export type CachedReader<T> = {
+  /** Undefined when there is no such row. Fails only when the database does. */
+  read(id: string): Promise<T | undefined>
+  /** To be called after a row was written. Never fails: what Redis does not hear now it is told later. */
+  drop(id: string): Promise<void>
+  close(): Promise<void>
+}
+
+export type CachedReaderOptions<T extends Fields> = {
+  redis: Redis
+  /** Of the redis-om schema, so also the prefix of the keys. */
+  name: string
+  fields: FieldTypes<T>
+  load: (id: string) => Promise<T | undefined>
+  /** Without one every id may exist. */
+  filter?: Pick<CuckooFilter, 'ask'>
+  logger: Logger
+  registry: Registry
+  /** In this process. Other replicas see an update no later than this. */
+  memoryMs?: number
+  /** In Redis, plus or minus a tenth by chance, so that what was loaded together does not expire together. */
+  ttlMs?: number
+}
+
+const memoryEntries = 10_000
+/** Longer than a load takes; one that takes longer is not kept. */
+const lockMs = 5_000
+const lockWaitMs = 200
+const lockPollMs = 15
+const owedDropsMs = 250
+
+/**
+ * Reads rows by id: this process's memory, the filter, the redis-om hash, then one load of the database at a time under
+ * a lock. Without Redis every process loads once per id and time, which is slower and never wrong.
+ */
+export function createCachedReader<T extends Fields>({
+  redis,
+  name,
+  fields,
+  load,
+  filter,
+  logger,
+  registry,
+  memoryMs = 1_000,
+  ttlMs = 60_000,
+}: CachedReaderOptions<T>): CachedReader<T> {
+  const measures = cacheMeasures(registry)
+  const entities = createEntities<T>(redis, name, fields, ttlMs)
+  const locks = createLocks(redis, { ttlMs: lockMs })
+  const memory = new LRUCache<string, T>({
+    max: memoryEntries,
+    ttl: memoryMs,
+    fetchMethod: readThrough,
+    // What was dropped while it was read is still answered to those who asked before, and not kept.
+    ignoreFetchAbort: true,
+  })
+  const owedDrops = new Set<string>()
+
+  function answered(layer: 'memory' | 'filter' | 'redis' | 'database') {
+    measures.reads.inc({ cache: name, layer })
+  }
+
+  async function readThrough(id: string): Promise<T | undefined> {
+    if ((await filter?.ask(id)) === 'absent') {
+      answered('filter')
+      return undefined
+    }
+    const kept = await find(id)
+    if (kept) {
+      answered('redis')
+      return kept
+    }
+    return loadUnderLock(id)
+  }
+
+  const find = (id: string): Promise<T | undefined> =>
+    owedDrops.has(id) ? Promise.resolve(undefined) : entities.find(id).catch(() => undefined)
+
+  async function loadUnderLock(id: string): Promise<T | undefined> {
+    const key = lockKey(id)
+    const lock = await locks.acquire(key).catch(() => 'away' as const)
+    if (lock === 'away') return loadRow(id)
+    // Somebody may have loaded it since this one looked.
+    const kept = lock ? await find(id) : await waitForHolder(id)
+    if (kept) answered('redis')
+    const row = kept ?? (await loadRow(id))
+    if (lock) {
+      if (!kept && row) await entities.save(id, row).catch(() => undefined)
+      // A drop takes the lock away: what was loaded before it must not stay.
+      const held = await lock.release().catch(() => false)
+      if (!held) await dropEntity(id)
+    }
+    return row
+  }
+
+  /** What the holder of the lock has loaded, if that does not take too long. */
+  async function waitForHolder(id: string): Promise<T | undefined> {
+    const giveUp = performance.now() + lockWaitMs
+    while (performance.now() < giveUp) {
+      await sleep(lockPollMs)
+      const kept = await find(id)
+      if (kept) {
+        measures.lockWaits.inc({ cache: name, outcome: 'served' })
+        return kept
+      }
+    }
+    measures.lockWaits.inc({ cache: name, outcome: 'gave_up' })
+    return undefined
+  }
+
+  async function loadRow(id: string): Promise<T | undefined> {
+    const row = await load(id)
+    measures.loads.inc({ cache: name, outcome: row ? 'found' : 'missing' })
+    answered('database')
+    return row
+  }
+
+  // One hash tag by another spelling: an entity and its lock are one slot, so one command drops both.
+  const lockKey = (id: string) => `{${name}:${id}}:lock`
+  const dropping = redis.breaker('drop')
+
+  async function dropEntity(id: string): Promise<void> {
+    owedDrops.add(id)
+    const done = await dropping
+      .run(() => redis.cluster.del(`${name}:${id}`, lockKey(id)))
+      .catch(() => undefined)
+    if (done !== undefined) owedDrops.delete(id)
+  }
+
+  const owing = startSweep({
+    intervalMs: owedDropsMs,
+    logger,
+    async run() {
+      for (const id of [...owedDrops]) await dropEntity(id)
+    },
+  })
+
+  return {
+    read(id) {
+      const status: LRUCache.Status<string, T> = {}
+      const read = memory.fetch(id, { status })
+      if (status.fetch === 'hit' || status.fetch === 'inflight') answered('memory')
+      return read
+    },
+
+    async drop(id) {
+      memory.delete(id)
+      await dropEntity(id)
+    },
+
+    close: () => owing.close(),
+  }
+}
+
+/** The redis-om side, on whatever connection there is. Every call fails when there is none. */
+function createEntities<T extends Fields>(
+  redis: Redis,
+  name: string,
+  fields: FieldTypes<T>,
+  ttlMs: number,
+) {
+  const names = Object.keys(fields)
+  const types: [string, 'string' | 'number'][] = [
+    ...Object.entries(fields),
+    ['kept_until', 'number'],
+  ]
+  const definition = Object.fromEntries(types.map(([field, type]) => [field, { type }]))
+  const schema = new Schema(name, definition, { dataStructure: 'HASH' })
+  const breaker = redis.breaker('entities')
+  let client: ReturnType<Redis['entities']['client']>
+  let repository: Repository | undefined
+
+  function use<R>(work: (open: Repository) => Promise<R>): Promise<R> {
+    return breaker.run(async () => {
+      const now = redis.entities.client()
+      if (!now) throw new Error('redis-om is not connected')
+      if (now !== client || !repository) {
+        client = now
+        repository = new Repository(schema, now)
+      }
+      return work(repository)
+    })
+  }
+
+  const replacing = async <R>(result: Promise<R>): Promise<R> => {
+    const used = redis.entities.client()
+    try {
+      return await result
+    } catch (error) {
+      if (!(error instanceof NotAskedError)) redis.entities.replace(used)
+      throw error
+    }
+  }
+
+  return {
+    async find(id: string): Promise<T | undefined> {
+      const entity = (await replacing(use((open) => open.fetch(id)))) as Entity & Partial<Kept>
+      if (!((entity.kept_until ?? 0) > Date.now())) return undefined
+      return Object.fromEntries(names.map((field) => [field, entity[field]])) as T
+    },
+
+    async save(id: string, row: T): Promise<void> {
+      const ms = Math.round(ttlMs * (0.9 + Math.random() * 0.2))
+      await replacing(
+        use(async (open) => {
+          // Two commands: an entity that lost its expiry still says itself how long it is good.
+          await open.save(id, { ...row, kept_until: Date.now() + ms })
+          await open.expire(id, Math.ceil(ms / 1_000))
+        }),
+      )
+    },
+  }
+}
+
+function cacheMeasures(registry: Registry) {
+  const counter = (name: string, help: string, label: string) =>
+    (registry.getSingleMetric(name) as Counter | undefined) ??
+    new Counter({ name, help, labelNames: ['cache', label], registers: [registry] })
+  return {
+    reads: counter('cache_reads_total', 'Reads by the layer that answered them', 'layer'),
+    loads: counter('cache_loads_total', 'Rows asked of the database', 'outcome'),
+    lockWaits: counter('cache_lock_waits_total', 'Waits for another load, by outcome', 'outcome'),
+  }
+}

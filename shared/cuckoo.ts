@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto'
+import { Counter, type Registry } from 'prom-client'
+import type { Logger } from './logger.ts'
+import type { Redis } from './redis.ts'
+import { startSweep } from './sweep.ts'
+
+/*
+ * A filter answers "absent" only under its epoch: `ready` holds the replication id of the master that the filter was
+ * filled on, and every script compares the two. A master that was lost, restarted or replaced has another replication
+ * id, so what a replica missed can never be taken for what does not exist, whoever asks first.
+ */
+const readEpoch = "string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')"
+
+/*
+ * The scripts also teach the client where the keys are: of a bare CF.* command ioredis does not know them, sends it
+ * to any node and follows MOVED, ten times slower. KEYS: filter, ready, building.
+ */
+const scripts = {
+  ask: `
+    if redis.call('CF.EXISTS', KEYS[1], ARGV[1]) == 1 then return 'maybe' end
+    if redis.call('GET', KEYS[2]) ~= ${readEpoch} then return 'unknown' end
+    if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
+    return 'absent'`,
+  add: `
+    if redis.call('EXISTS', KEYS[1]) == 1 then
+      return redis.call('CF.INSERTNX', KEYS[1], 'NOCREATE', 'ITEMS', unpack(ARGV))
+    end
+    redis.call('DEL', KEYS[2], KEYS[3])
+    return {}`,
+  /** Ends the epoch, and whatever rebuild is under way: it may have read the table too early. */
+  revoke: `return redis.call('DEL', KEYS[2], KEYS[3])`,
+  isReady: `
+    if redis.call('EXISTS', KEYS[1]) == 1 and redis.call('GET', KEYS[2]) == ${readEpoch} then return 1 end
+    return 0`,
+  /** ARGV: token, how long a rebuild may take, capacity. What was added meanwhile stays, so it is never emptied. */
+  begin: `
+    if not redis.call('SET', KEYS[3], ARGV[1] .. ${readEpoch}, 'PX', ARGV[2], 'NX') then return 0 end
+    redis.call('DEL', KEYS[2])
+    if redis.call('EXISTS', KEYS[1]) == 0 then
+      redis.call('CF.RESERVE', KEYS[1], ARGV[3], 'BUCKETSIZE', 2, 'EXPANSION', 2)
+    end
+    return 1`,
+  /** ARGV: token, period. */
+  finish: `
+    local epoch = ${readEpoch}
+    if redis.call('GET', KEYS[3]) ~= ARGV[1] .. epoch then return 0 end
+    redis.call('DEL', KEYS[3])
+    if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+    redis.call('SET', KEYS[2], epoch, 'PX', ARGV[2])
+    return 1`,
+}
+
+type Script = keyof typeof scripts
+const batchSize = 1_000
+const rebuildStepMs = 1_000
+const rebuildMs = 30_000
+
+/** `unknown`: the filter is not to be trusted now, so look for yourself. */
+export type FilterAnswer = 'absent' | 'maybe' | 'unknown'
+export type CuckooFilter = ReturnType<typeof createCuckooFilter>
+
+export type CuckooOptions = {
+  redis: Redis
+  /** Also the keys' hash tag: a filter and its epoch live on one master. */
+  name: string
+  /** A page of the ids that exist, ascending, after `after`. */
+  listIds: (after: string | undefined, limit: number) => Promise<string[]>
+  logger: Logger
+  registry: Registry
+  /** Twice the ids that are expected: fuller, it takes more than 1 % of what does not exist for what does. */
+  capacity?: number
+  /** After this long it is filled again, whatever happened. */
+  periodMs?: number
+  keeperMs?: number
+}
+
+/**
+ * Tells which ids do not exist, without the database. It fills itself from `listIds`, loses its epoch whenever this
+ * process lost a connection or could not add an id, and is filled again as soon as Redis answers.
+ */
+export function createCuckooFilter({
+  redis,
+  name,
+  listIds,
+  logger,
+  registry,
+  capacity = 1_000_000,
+  periodMs = 600_000,
+  keeperMs = 250,
+}: CuckooOptions) {
+  const { cluster } = redis
+  const keys = ['filter', 'ready', 'building'].map((part) => `{${name}}:${part}`)
+  const asking = redis.breaker('filter')
+  const keeping = redis.breaker('filter')
+  const answers = answersCounter(registry)
+  const rebuilds = rebuildsCounter(registry)
+  // Every loss owes a revocation, also the start: whoever ran before may have died while it owed one.
+  let losses = 1
+  let revoked = 0
+
+  function run(script: Script, ...args: (string | number)[]): Promise<unknown> {
+    const command = `cuckoo_${script}`
+    const known = cluster as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+    if (!known[command]) {
+      cluster.defineCommand(command, { numberOfKeys: keys.length, lua: scripts[script] })
+    }
+    return known[command]?.(...keys, ...args) ?? Promise.reject(new Error(command))
+  }
+
+  function distrust(): void {
+    losses += 1
+  }
+  cluster.on('-node', distrust)
+  cluster.on('close', distrust)
+
+  async function add(ids: string[], ask = asking.run<unknown>): Promise<void> {
+    const added = (await ask(() => run('add', ...ids))) as number[]
+    if (added.length < ids.length) throw new Error(`the filter ${name} is lost`)
+    if (added.some((result) => result < 0)) throw new Error(`the filter ${name} is full`)
+  }
+
+  /** Only what this process was told before the epoch ended is settled by that. */
+  async function revoke(): Promise<void> {
+    const settled = losses
+    await keeping.run(() => run('revoke'))
+    revoked = settled
+  }
+
+  async function addOrRevoke(id: string): Promise<void> {
+    try {
+      await add([id])
+    } catch {
+      distrust()
+      await revoke().catch(() => undefined)
+    }
+  }
+
+  async function fill(): Promise<void> {
+    let after: string | undefined
+    for (;;) {
+      const ids = await listIds(after, batchSize)
+      if (ids.length > 0) await add(ids, (use) => keeping.run(use, rebuildStepMs))
+      if (ids.length < batchSize) return
+      after = ids.at(-1)
+    }
+  }
+
+  async function rebuild(): Promise<void> {
+    const token = randomUUID()
+    if ((await keeping.run(() => run('begin', token, rebuildMs, capacity))) !== 1) return
+    try {
+      await fill()
+      if ((await keeping.run(() => run('finish', token, periodMs))) !== 1) throw new Error('lost')
+      rebuilds.inc({ filter: name, outcome: 'ready' })
+      logger.info({ filter: name }, 'filter is ready')
+    } catch (error) {
+      rebuilds.inc({ filter: name, outcome: 'lost' })
+      distrust()
+      throw error
+    }
+  }
+
+  async function keep(): Promise<void> {
+    try {
+      if (revoked !== losses) await revoke()
+      if ((await keeping.run(() => run('isReady'))) !== 1) await rebuild()
+    } catch (err) {
+      logger.debug({ err, filter: name }, 'filter waits')
+    }
+  }
+  const keeper = startSweep({ intervalMs: keeperMs, run: keep, logger })
+
+  return {
+    /** Whether an id may exist. Never throws. */
+    async ask(id: string): Promise<FilterAnswer> {
+      const answer =
+        revoked === losses
+          ? await asking.run(() => run('ask', id)).catch(() => 'unknown')
+          : 'unknown'
+      answers.inc({ filter: name, answer: answer as FilterAnswer })
+      return answer as FilterAnswer
+    },
+
+    /**
+     * Makes an id known before `write` commits its row, and once more after it, for a master that was lost in
+     * between. If that fails the filter loses its epoch, and the write goes on.
+     */
+    async publish<T>(id: string, write: () => Promise<T>): Promise<T> {
+      await addOrRevoke(id)
+      const written = await write()
+      await addOrRevoke(id)
+      return written
+    },
+
+    /** For tests and operators: whether it would answer `absent` now. */
+    isReady: async (): Promise<boolean> =>
+      revoked === losses && (await run('isReady').catch(() => 0)) === 1,
+
+    async close(): Promise<void> {
+      cluster.off('-node', distrust)
+      cluster.off('close', distrust)
+      await keeper.close()
+    },
+  }
+}
+
+function counter(registry: Registry, name: string, help: string, label: string) {
+  const known = registry.getSingleMetric(name) as Counter | undefined
+  return known ?? new Counter({ name, help, labelNames: ['filter', label], registers: [registry] })
+}
+
+function answersCounter(registry: Registry) {
+  return counter(registry, 'cache_filter_answers_total', 'What filters answered', 'answer')
+}
+
+function rebuildsCounter(registry: Registry) {
+  return counter(registry, 'cache_filter_rebuilds_total', 'Filters filled from a table', 'outcome')
+}

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { createServer, connect as dial, type Socket } from 'node:net'
+import { waitFor } from '../../scripts/wait-for.ts'
+import { createLogger } from '../../shared/logger.ts'
+import { createMetrics } from '../../shared/metrics.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { testStack } from './stack.ts'
+
+/** Keys of their own for one test. */
+export const uniqueName = () => `test-${randomBytes(6).toString('hex')}`
+
+/**
+ * Redis as one process has it, with the measures it makes; connected, unless the nodes are away. The deadline is for
+ * machines that are busy with tests.
+ */
+export async function connectTestRedis(nodes?: string[], deadlineMs = 3_000) {
+  const metrics = createMetrics('test')
+  const logger = createLogger('test', 'silent')
+  const redis = connectRedis(nodes ?? (await testStack()).urls.redisNodes, {
+    logger,
+    registry: metrics.registry,
+    deadlineMs,
+  })
+  if (!nodes) await redisIsUp(redis)
+  return {
+    redis,
+    logger,
+    registry: metrics.registry,
+    close: () => redis.close(),
+    /** The sum of a counter's values that have these labels. */
+    async count(name: string, labels: Record<string, string> = {}): Promise<number> {
+      const metric = await metrics.registry.getSingleMetric(name)?.get()
+      return (metric?.values ?? [])
+        .filter((one) => Object.entries(labels).every(([key, value]) => one.labels[key] === value))
+        .reduce((sum, one) => sum + one.value, 0)
+    },
+  }
+}
+
+export type TestRedis = Awaited<ReturnType<typeof connectTestRedis>>
+
+async function redisIsUp(redis: TestRedis['redis']): Promise<void> {
+  await waitFor('both clients to be connected', async () => {
+    const pong = await redis.cluster.get('ping').catch(() => undefined)
+    return pong !== undefined && redis.entities.client() ? true : undefined
+  })
+}
+
+/** The address of a door to a Redis node that refuses everybody until it is opened. */
+export async function closedDoor() {
+  const { urls } = await testStack()
+  const [host = '', port] = (urls.redisNodes[0] ?? '').split(':')
+  const open = new Set<Socket>()
+  const server = createServer((client) => {
+    const node = dial(Number(port), host)
+    for (const [socket, other] of [
+      [client, node],
+      [node, client],
+    ] as const) {
+      open.add(socket)
+      socket.on('error', () => other.destroy())
+      socket.pipe(other)
+    }
+  })
+  const listen = (at: number) =>
+    new Promise<number>((resolve) => {
+      server.listen(at, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
+    })
+  const at = await listen(0)
+  await new Promise((resolve) => server.close(resolve))
+  return {
+    node: `127.0.0.1:${at}`,
+    open: () => listen(at),
+    close() {
+      for (const socket of open) socket.destroy()
+      server.close()
+    },
+  }
+}
