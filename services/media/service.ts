@@ -275,6 +275,7 @@ function refused(
 function before<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
   const onAbort = () => late.reject(new AppError('unavailable', 'the upload took too long'))
+  if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort)
   return Promise.race([work, late.promise]).finally(() =>
     signal.removeEventListener('abort', onAbort),
