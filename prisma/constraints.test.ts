@@ -142,6 +142,7 @@ const refused: Record<Database, Record<string, [table: string, row: Row]>> = {
   },
   media: {
     media_kind_check: ['media', media({ kind: 'audio' })],
+    pending_media_kind_check: ['pending_media', { id: randomUUID(), kind: 'audio' }],
   },
   purchase: {
     purchases_status_check: ['purchases', purchase({ status: 'PENDING' })],

@@ -17,12 +17,12 @@ type Need =
 /** What each service needs. It is started as soon as the engines among its needs are there. */
 const needs = {
   account: ['postgres', 'redis', 'kafka', 'tokens', 'signing', 'grpc-server'],
-  product: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-server', 'currency'],
+  product: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-server', 'grpc-client', 'currency'],
   order: ['postgres', 'redis', 'kafka', 'tokens'],
   payment: ['postgres', 'redis', 'kafka', 'tokens'],
   purchase: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-client', 'currency', 'verification'],
   orchestrator: ['kafka', 'temporal'],
-  media: ['postgres', 'minio', 'tokens', 'grpc-client'],
+  media: ['postgres', 'minio', 'tokens', 'grpc-server', 'grpc-client'],
   mail: ['kafka', 'maildev'],
 } as const satisfies Record<string, Need[]>
 
@@ -79,6 +79,7 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         MINIO_URL: urls.minio,
         MINIO_ACCESS_KEY: secrets.minio.accessKey,
         MINIO_SECRET_KEY: secrets.minio.secretKey,
+        MEDIA_PUBLIC_URL: urls.minio,
       }
     case 'maildev':
       return { SMTP_URL: urls.smtp }
@@ -93,7 +94,7 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         JWT_SIGNING_KEY: JSON.stringify({ kid: secrets.jwt.kid, pem: secrets.jwt.privateKey }),
       }
     case 'grpc-server':
-      return { GRPC_PORT: String(service === 'account' ? ports.accountGrpc : ports.productGrpc) }
+      return { GRPC_PORT: String(ports[`${service as 'account' | 'product' | 'media'}Grpc`]) }
     case 'grpc-client':
       return { GRPC_ADDRESS: urls.grpc }
     case 'currency':

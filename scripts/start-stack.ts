@@ -55,7 +55,7 @@ function serviceSpec(
   extra: Record<string, string>,
 ): ProcessSpec {
   const port = stack.ports[name]
-  const grpc = name === 'account' ? stack.ports.accountGrpc : stack.ports.productGrpc
+  const grpc = { account: 'accountGrpc', product: 'productGrpc', media: 'mediaGrpc' } as const
   return {
     name,
     kind: 'service',
@@ -63,7 +63,7 @@ function serviceSpec(
     args: ['--disable-warning=TimeoutNegativeWarning', join('services', name, 'main.ts')],
     env: { ...serviceEnv(name, stack), ...extra },
     cwd: checkout,
-    ports: name === 'account' || name === 'product' ? [port, grpc] : [port],
+    ports: name in grpc ? [port, stack.ports[grpc[name as keyof typeof grpc]]] : [port],
     probe: () => probeHttp(`http://127.0.0.1:${port}/health/ready`),
   }
 }

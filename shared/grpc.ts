@@ -36,11 +36,31 @@ export type GrpcServices = {
       response: { products: { id: string; account_id: string; name: string; price: number }[] }
     }
   }
+  media: {
+    ListByProducts: {
+      request: { product_ids: string[] }
+      response: { media: MediaMessage[] }
+    }
+  }
+}
+
+/** As on the wire, where what a video does not have is empty or 0. */
+type MediaMessage = {
+  id: string
+  product_id: string
+  kind: string
+  content_type: string
+  url: string
+  thumbnail_url: string
+  alt: string
+  width: number
+  height: number
 }
 
 const fullNames: Record<keyof GrpcServices, string> = {
   auth: 'auth.AuthService',
   product: 'product.ProductService',
+  media: 'media.MediaService',
 }
 
 const callDeadlineMs = 2_000
@@ -125,6 +145,7 @@ export type GrpcClient<N extends keyof GrpcServices> = GrpcHandlers<N> & { close
 export function connectGrpc<N extends keyof GrpcServices>(
   service: N,
   address: string,
+  { deadlineMs = callDeadlineMs }: { deadlineMs?: number } = {},
 ): GrpcClient<N> {
   const definition = definitionOf(service)
   const Client = makeGenericClientConstructor(definition, service)
@@ -143,7 +164,7 @@ export function connectGrpc<N extends keyof GrpcServices>(
           client,
           request,
           metadata,
-          { deadline: Date.now() + callDeadlineMs },
+          { deadline: Date.now() + deadlineMs },
           (error: unknown, response: unknown) =>
             error ? reject(fromGrpcError(error)) : resolve(response),
         )

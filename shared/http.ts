@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler } from 'express'
 import helmet from 'helmet'
@@ -8,6 +9,7 @@ import { AppError, invalid, type Problem, toProblem } from './errors.ts'
 import { isDatabaseAway } from './faults.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
+import { boundaryOf, type FormInput, type Multipart, withForm } from './multipart.ts'
 import type { LimitName, RateLimits } from './rate-limits.ts'
 
 /** One endpoint as its contract states it. Objects are strict: a field that is not known is refused. */
@@ -25,6 +27,8 @@ export type Route = {
   /** Headers that the endpoint reads, by lower-case name. */
   headers?: z.ZodObject
   body?: z.ZodObject
+  /** Instead of a body: a form with files, which the handler reads as they arrive. */
+  multipart?: Multipart
   status: 200 | 201 | 202 | 204
   response: z.ZodType
 }
@@ -36,6 +40,9 @@ export type Input<R extends Route> = {
   query: Part<R, 'query'>
   headers: Part<R, 'headers'>
   body: Part<R, 'body'>
+  form: R extends { multipart: { fields: z.ZodType } }
+    ? FormInput<z.infer<R['multipart']['fields']>>
+    : undefined
   caller: R extends { auth: true } ? Caller : undefined
 }
 
@@ -62,6 +69,8 @@ export type HttpServerOptions<T extends Routes> = {
   authenticate?: RequestHandler
   /** Without them no route has a limit. */
   limits?: RateLimits
+  /** For routes with `multipart`. */
+  maxFiles?: number
 }
 
 /** Starts a service's HTTP side: its routes, problem JSON, health and metrics. Port 0 takes a free one. */
@@ -74,14 +83,17 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   mountOperations(app, options)
   app.use(pinoHttp({ logger: options.logger, customLogLevel: logLevel }))
   app.use(helmet())
-  app.use(express.json({ limit: bodyLimit, strict: true }))
+  app.use(express.json({ limit: bodyLimit, strict: true, type: isJson }))
   for (const [name, route] of Object.entries(options.routes)) {
     const handle = options.handlers[name] as (input: unknown) => Promise<unknown>
     app[route.method](
       apiPrefix + route.path,
       ...middleware(route, options),
       async (request, response) => {
-        const result = await handle({ ...parse(route, request), caller: request.caller })
+        const input = { ...parse(route, request), caller: request.caller }
+        const result = route.multipart
+          ? await withForm(request, route.multipart, options, (form) => handle({ ...input, form }))
+          : await handle(input)
         response.status(route.status).json(route.response.parse(result))
       },
     )
@@ -107,6 +119,11 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       clearInterval(closingIdle)
     },
   }
+}
+
+/** A form is read by its route, even when it is declared to be JSON. */
+function isJson(request: IncomingMessage): boolean {
+  return boundaryOf(request) === undefined && Boolean((request as Request).is('json'))
 }
 
 function middleware<T extends Routes>(

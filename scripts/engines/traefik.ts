@@ -21,6 +21,8 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
   await mkdir(dir, { recursive: true })
   const args = [
     `--entryPoints.web.address=127.0.0.1:${ports.web}`,
+    // For uploads over slow links; the default is a minute.
+    '--entryPoints.web.transport.respondingTimeouts.readTimeout=300s',
     `--entryPoints.grpc.address=127.0.0.1:${ports.grpc}`,
     `--entryPoints.traefik.address=127.0.0.1:${ports.dashboard}`,
     '--api.insecure=true',
@@ -38,6 +40,7 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
     ...Object.fromEntries(urls),
     ACCOUNT_GRPC_URLS: `h2c://127.0.0.1:${ports.accountGrpc}`,
     PRODUCT_GRPC_URLS: `h2c://127.0.0.1:${ports.productGrpc}`,
+    MEDIA_GRPC_URLS: `h2c://127.0.0.1:${ports.mediaGrpc}`,
   }
   return [
     {

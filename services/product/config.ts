@@ -17,6 +17,8 @@ const variables = {
   ...authEnv,
   ...shopEnv,
   GRPC_PORT: env.port,
+  GRPC_ADDRESS: env.text,
+  MEDIA_TIMEOUT_MS: env.durationMs.default(500),
   SETTLEMENT_OVERDUE_MS: env.durationMs.default(60_000),
 }
 

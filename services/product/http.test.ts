@@ -14,6 +14,7 @@ import { createMetrics } from '../../shared/metrics.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createHandlers } from './http.ts'
+import { createProductMedia } from './media.ts'
 import { connectRepository } from './repository.ts'
 import { createProductService } from './service.ts'
 
@@ -33,6 +34,7 @@ describe('product HTTP', () => {
     )
     const logger = pino({ level: 'silent' })
     const metrics = createMetrics('product')
+    const media = { ListByProducts: async () => ({ media: [] }) }
     const service = createProductService({
       repository,
       publish: async () => undefined,
@@ -49,7 +51,7 @@ describe('product HTTP', () => {
         metrics,
         health: { database: repository.answers },
         routes: productRoutes,
-        handlers: createHandlers(service),
+        handlers: createHandlers(service, createProductMedia({ client: media, logger, metrics })),
         authenticate: createAuthentication(testTokens.config),
       }),
       (open) => open.close(),
@@ -122,7 +124,12 @@ describe('product HTTP', () => {
       const read = await call('GET', `/products/${created.body.id}`)
 
       assert.equal(created.status, 201)
-      assert.deepEqual(created.body, { id: created.body.id, currency_code: 'VND', ...product })
+      assert.deepEqual(created.body, {
+        id: created.body.id,
+        currency_code: 'VND',
+        media: [],
+        ...product,
+      })
       assert.deepEqual(read, { status: 200, body: created.body })
     })
 

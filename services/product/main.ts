@@ -1,6 +1,6 @@
 import { createAuthentication } from '../../shared/auth.ts'
 import { productRoutes } from '../../shared/contracts/product.ts'
-import { startGrpcServer } from '../../shared/grpc.ts'
+import { connectGrpc, startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
@@ -15,6 +15,7 @@ import { createCommandHandlers, createEventHandlers } from './commands.ts'
 import { type Config, readConfig } from './config.ts'
 import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
+import { createProductMedia } from './media.ts'
 import { connectRepository } from './repository.ts'
 import { createProductService } from './service.ts'
 
@@ -43,6 +44,11 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     currencyCode: config.SHOP_CURRENCY,
     overdueMs: config.SETTLEMENT_OVERDUE_MS,
   })
+  const mediaClient = starting.adopt(
+    connectGrpc('media', config.GRPC_ADDRESS, { deadlineMs: config.MEDIA_TIMEOUT_MS }),
+    (open) => open.close(),
+  )
+  const media = createProductMedia({ client: mediaClient, logger, metrics })
   const commands = await consumeCommands(kafka, {
     group: 'product-commands',
     topic: 'product-commands',
@@ -73,7 +79,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     logger,
     metrics,
     routes: productRoutes,
-    handlers: createHandlers(service),
+    handlers: createHandlers(service, media),
     authenticate: createAuthentication(config),
     health: { database: repository.answers, commands: commands.joined, results: results.joined },
   })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Routes } from '../http.ts'
 import { Amount } from './commands.ts'
 import { IdParams, ListQuery, listOf } from './list.ts'
+import { ProductMedia } from './media.ts'
 import { text } from './text.ts'
 
 /** PostgreSQL's integer, which counts stock. */
@@ -45,6 +46,12 @@ export const Product = z.object({
 })
 export type Product = z.infer<typeof Product>
 
+export const ProductWithMedia = Product.extend({
+  /** The first ten, in the order of upload; none while the media service does not answer. */
+  media: z.array(ProductMedia),
+})
+export type ProductWithMedia = z.infer<typeof ProductWithMedia>
+
 export const Restock = z.strictObject({ quantity: Quantity.min(1) })
 export type Restock = z.infer<typeof Restock>
 
@@ -61,7 +68,7 @@ export const productRoutes = {
     summary: 'Products, newest first',
     query: ProductListQuery,
     status: 200,
-    response: listOf(Product),
+    response: listOf(ProductWithMedia),
   },
   getProduct: {
     method: 'get',
@@ -69,7 +76,7 @@ export const productRoutes = {
     summary: 'One product',
     params: IdParams,
     status: 200,
-    response: Product,
+    response: ProductWithMedia,
   },
   createProduct: {
     method: 'post',
@@ -78,7 +85,7 @@ export const productRoutes = {
     auth: true,
     body: CreateProduct,
     status: 201,
-    response: Product,
+    response: ProductWithMedia,
   },
   updateProduct: {
     method: 'put',
@@ -88,7 +95,7 @@ export const productRoutes = {
     params: IdParams,
     body: UpdateProduct,
     status: 200,
-    response: Product,
+    response: ProductWithMedia,
   },
   restockProduct: {
     method: 'post',
@@ -99,7 +106,7 @@ export const productRoutes = {
     headers: z.object({ 'idempotency-key': z.string().min(1).max(255) }),
     body: Restock,
     status: 200,
-    response: Product,
+    response: ProductWithMedia,
   },
   listCategories: {
     method: 'get',

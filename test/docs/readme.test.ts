@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { waitFor } from '../../scripts/wait-for.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
+import { mediaRoutes } from '../../shared/contracts/media.ts'
 import { orderRoutes } from '../../shared/contracts/order.ts'
 import { paymentRoutes } from '../../shared/contracts/payment.ts'
 import { productRoutes } from '../../shared/contracts/product.ts'
@@ -167,6 +168,7 @@ describe('README.md', () => {
       product: productRoutes,
       order: orderRoutes,
       payment: paymentRoutes,
+      media: mediaRoutes,
       purchase: purchaseRoutes,
     }
     const expected = Object.entries(contracts).map(([service, routes]) => {

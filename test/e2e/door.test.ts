@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { connect } from 'node:http2'
 import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
+import { mediaRoutes } from '../../shared/contracts/media.ts'
 import { orderRoutes } from '../../shared/contracts/order.ts'
 import { paymentRoutes } from '../../shared/contracts/payment.ts'
 import { productRoutes } from '../../shared/contracts/product.ts'
@@ -18,6 +19,7 @@ const routes: Route[] = [
   orderRoutes,
   paymentRoutes,
   purchaseRoutes,
+  mediaRoutes,
 ].flatMap((table) => Object.values(table))
 
 describe('the door of the shop', () => {

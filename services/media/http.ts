@@ -1,0 +1,10 @@
+import type { mediaRoutes } from '../../shared/contracts/media.ts'
+import type { Handlers } from '../../shared/http.ts'
+import type { MediaService } from './service.ts'
+
+export function createHandlers(service: MediaService): Handlers<typeof mediaRoutes> {
+  return {
+    uploadMedia: ({ caller, form }) => service.upload(caller, form),
+    listMedia: ({ query }) => service.list(query),
+  }
+}
