@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitFor } from '../scripts/wait-for.ts'
-import { closedDoor, connectTestRedis, type TestRedis, uniqueName } from '../test/helpers/redis.ts'
+import {
+  closedDoor,
+  connectTestRedis,
+  memoryLateIds,
+  type TestRedis,
+  uniqueName,
+} from '../test/helpers/redis.ts'
 import { type CachedReaderOptions, createCachedReader } from './cache.ts'
 import { createCuckooFilter } from './cuckoo.ts'
 
@@ -62,6 +68,7 @@ describe('the cached reader', () => {
       ...test,
       name,
       keeperMs: 20,
+      lateIds: memoryLateIds(),
       listIds: async (after = '', limit) =>
         [...rows.keys()]
           .toSorted()

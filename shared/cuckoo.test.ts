@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { waitFor } from '../scripts/wait-for.ts'
-import { closedDoor, connectTestRedis, type TestRedis, uniqueName } from '../test/helpers/redis.ts'
+import {
+  closedDoor,
+  connectTestRedis,
+  memoryLateIds,
+  type TestRedis,
+  uniqueName,
+} from '../test/helpers/redis.ts'
 import { type CuckooFilter, type CuckooOptions, createCuckooFilter } from './cuckoo.ts'
 
 describe('the cuckoo filter', () => {
@@ -21,6 +27,8 @@ describe('the cuckoo filter', () => {
       name: uniqueName(),
       capacity: 100_000,
       keeperMs: 20,
+      lateIds: memoryLateIds(),
+      leaseMs: 60_000,
       listIds: async (after, limit) =>
         rows
           .toSorted()
@@ -188,12 +196,68 @@ describe('the cuckoo filter', () => {
     assert.equal(await filter.ask(id), 'maybe')
   })
 
+  describe('of a process that is cut off from Redis, while another one is not', () => {
+    async function createPair() {
+      const door = resources.adopt(await closedDoor(), (open) => open.close())
+      const cutOff = resources.adopt(await connectTestRedis([door.node]), (open) => open.close())
+      const rows: string[] = []
+      const both = { name: uniqueName(), lateIds: memoryLateIds(), leaseMs: 300 }
+      const reader = createFilter(rows, both)
+      const writer = createFilter(rows, { ...both, ...cutOff })
+      await ready(reader)
+      return { rows, reader, writer }
+    }
+
+    it('no id is absent for the other, while its row is written and ever after', async () => {
+      const { rows, reader, writer } = await createPair()
+      const id = randomUUID()
+      const answers = new Set<string>()
+
+      await writer.publish(id, async () => {
+        answers.add(await reader.ask(id))
+        rows.push(id)
+        answers.add(await reader.ask(id))
+      })
+      const watchUntil = performance.now() + 300
+      while (performance.now() < watchUntil) answers.add(await reader.ask(id))
+
+      assert.ok(!answers.has('absent'))
+    })
+
+    it('the other adds the id for it, and is trusted again', async () => {
+      const { rows, reader, writer } = await createPair()
+      const id = randomUUID()
+      await writer.publish(id, async () => void rows.push(id))
+
+      await ready(reader)
+
+      assert.equal(await reader.ask(id), 'maybe')
+      assert.equal(await reader.ask(randomUUID()), 'absent')
+    })
+  })
+
+  it('trusts no negative while it cannot look for late ids', async () => {
+    const late = memoryLateIds()
+    let away = false
+    const list: typeof late.list = async (...asked) => {
+      if (away) throw new Error('the database is away')
+      return late.list(...asked)
+    }
+    const filter = createFilter([], { lateIds: { ...late, list }, leaseMs: 300 })
+    await ready(filter)
+    away = true
+
+    await waitFor('distrust', async () => (await filter.ask(randomUUID())) === 'unknown')
+    away = false
+    await ready(filter)
+  })
+
   it('finds what was added while it was away, as soon as it is back', async () => {
     const door = resources.adopt(await closedDoor(), (open) => open.close())
     const away = resources.adopt(await connectTestRedis([door.node]), (open) => open.close())
     const rows: string[] = []
     const id = randomUUID()
-    const filter = createFilter(rows, { ...away })
+    const filter = createFilter(rows, { ...away, leaseMs: 300 })
 
     await filter.publish(id, async () => void rows.push(id))
     assert.equal(await filter.ask(id), 'unknown')

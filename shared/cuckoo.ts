@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Counter, type Registry } from 'prom-client'
 import type { Logger } from './logger.ts'
 import type { Redis } from './redis.ts'
@@ -22,11 +23,8 @@ const scripts = {
     if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
     return 'absent'`,
   add: `
-    if redis.call('EXISTS', KEYS[1]) == 1 then
-      return redis.call('CF.INSERTNX', KEYS[1], 'NOCREATE', 'ITEMS', unpack(ARGV))
-    end
-    redis.call('DEL', KEYS[2], KEYS[3])
-    return {}`,
+    if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+    return redis.call('CF.INSERTNX', KEYS[1], 'NOCREATE', 'ITEMS', unpack(ARGV))`,
   /** Ends the epoch, and whatever rebuild is under way: it may have read the table too early. */
   revoke: `return redis.call('DEL', KEYS[2], KEYS[3])`,
   isReady: `
@@ -59,12 +57,28 @@ const rebuildMs = 30_000
 export type FilterAnswer = 'absent' | 'maybe' | 'unknown'
 export type CuckooFilter = ReturnType<typeof createCuckooFilter>
 
+/** An id of which a filter has not been told, as it was noted last. */
+export type LateId = { id: string; mark: string }
+
+/**
+ * Where a process that cannot reach Redis notes what it is about to write, for those that can: in the database, so
+ * whoever can be asked for the row can be asked for this as well.
+ */
+export type LateIds = {
+  /** False if it was noted already; it has another mark since. */
+  note(filter: string, id: string): Promise<boolean>
+  list(filter: string, limit: number): Promise<LateId[]>
+  /** Those whose mark is still the same. */
+  forget(filter: string, ids: LateId[]): Promise<void>
+}
+
 export type CuckooOptions = {
   redis: Redis
   /** Also the keys' hash tag: a filter and its epoch live on one master. */
   name: string
   /** A page of the ids that exist, ascending, after `after`. */
   listIds: (after: string | undefined, limit: number) => Promise<string[]>
+  lateIds: LateIds
   logger: Logger
   registry: Registry
   /** Twice the ids that are expected: fuller, it takes more than 1 % of what does not exist for what does. */
@@ -72,21 +86,25 @@ export type CuckooOptions = {
   /** After this long it is filled again, whatever happened. */
   periodMs?: number
   keeperMs?: number
+  /** How long a look at the late ids is good for, so also how long a writer without Redis waits for others to look. */
+  leaseMs?: number
 }
 
 /**
  * Tells which ids do not exist, without the database. It fills itself from `listIds`, loses its epoch whenever this
- * process lost a connection or could not add an id, and is filled again as soon as Redis answers.
+ * process lost a connection, and is filled again as soon as Redis answers. Nobody trusts it while an id is late.
  */
 export function createCuckooFilter({
   redis,
   name,
   listIds,
+  lateIds,
   logger,
   registry,
   capacity = 1_000_000,
   periodMs = 600_000,
   keeperMs = 250,
+  leaseMs = 1_000,
 }: CuckooOptions) {
   const { cluster } = redis
   const keys = ['filter', 'ready', 'building'].map((part) => `{${name}}:${part}`)
@@ -97,6 +115,10 @@ export function createCuckooFilter({
   // Every loss owes a revocation, also the start: whoever ran before may have died while it owed one.
   let losses = 1
   let revoked = 0
+  /** When it last began to look and found no id late. */
+  let sawNoneLate = Number.NEGATIVE_INFINITY
+
+  const isTrusted = () => revoked === losses && performance.now() - sawNoneLate < leaseMs
 
   function run(script: Script, ...args: (string | number)[]): Promise<unknown> {
     const command = `cuckoo_${script}`
@@ -113,10 +135,11 @@ export function createCuckooFilter({
   cluster.on('-node', distrust)
   cluster.on('close', distrust)
 
-  async function add(ids: string[], ask = asking.run<unknown>): Promise<void> {
+  /** False if the filter is lost. */
+  async function add(ids: string[], ask = asking.run<unknown>): Promise<boolean> {
     const added = (await ask(() => run('add', ...ids))) as number[]
-    if (added.length < ids.length) throw new Error(`the filter ${name} is lost`)
     if (added.some((result) => result < 0)) throw new Error(`the filter ${name} is full`)
+    return added.length === ids.length
   }
 
   /** Only what this process was told before the epoch ended is settled by that. */
@@ -126,21 +149,37 @@ export function createCuckooFilter({
     revoked = settled
   }
 
-  async function addOrRevoke(id: string): Promise<void> {
+  /** Once this is over no process answers that the id is absent; a filter that is lost answers nothing at all. */
+  async function tell(id: string): Promise<void> {
     try {
       await add([id])
-    } catch {
-      distrust()
-      await revoke().catch(() => undefined)
+    } catch (err) {
+      logger.debug({ err, filter: name }, 'an id is late')
+      // Noted already: nobody has trusted the filter since.
+      if (await lateIds.note(name, id)) await sleep(leaseMs)
     }
   }
 
-  async function fill(): Promise<void> {
+  /** Adds what others could not add. */
+  async function addLate(): Promise<void> {
+    const began = performance.now()
+    const late = await lateIds.list(name, batchSize)
+    if (late.length === 0) {
+      sawNoneLate = began
+      return
+    }
+    sawNoneLate = Number.NEGATIVE_INFINITY
+    const ids = late.map(({ id }) => id)
+    if (await add(ids, keeping.run)) await lateIds.forget(name, late)
+  }
+
+  async function fill(): Promise<boolean> {
     let after: string | undefined
     for (;;) {
       const ids = await listIds(after, batchSize)
-      if (ids.length > 0) await add(ids, (use) => keeping.run(use, rebuildStepMs))
-      if (ids.length < batchSize) return
+      if (ids.length === 0) return true
+      if (!(await add(ids, (use) => keeping.run(use, rebuildStepMs)))) return false
+      if (ids.length < batchSize) return true
       after = ids.at(-1)
     }
   }
@@ -149,8 +188,9 @@ export function createCuckooFilter({
     const token = randomUUID()
     if ((await keeping.run(() => run('begin', token, rebuildMs, capacity))) !== 1) return
     try {
-      await fill()
-      if ((await keeping.run(() => run('finish', token, periodMs))) !== 1) throw new Error('lost')
+      const filled = await fill()
+      const ready = filled && (await keeping.run(() => run('finish', token, periodMs))) === 1
+      if (!ready) throw new Error(`the filter ${name} was lost while it was filled`)
       rebuilds.inc({ filter: name, outcome: 'ready' })
       logger.info({ filter: name }, 'filter is ready')
     } catch (error) {
@@ -161,6 +201,11 @@ export function createCuckooFilter({
   }
 
   async function keep(): Promise<void> {
+    try {
+      await addLate()
+    } catch (err) {
+      logger.debug({ err, filter: name }, 'late ids wait')
+    }
     try {
       if (revoked !== losses) await revoke()
       if ((await keeping.run(() => run('isReady'))) !== 1) await rebuild()
@@ -173,28 +218,27 @@ export function createCuckooFilter({
   return {
     /** Whether an id may exist. Never throws. */
     async ask(id: string): Promise<FilterAnswer> {
-      const answer =
-        revoked === losses
-          ? await asking.run(() => run('ask', id)).catch(() => 'unknown')
-          : 'unknown'
+      const answer = isTrusted()
+        ? await asking.run(() => run('ask', id)).catch(() => 'unknown')
+        : 'unknown'
       answers.inc({ filter: name, answer: answer as FilterAnswer })
       return answer as FilterAnswer
     },
 
     /**
      * Makes an id known before `write` commits its row, and once more after it, for a master that was lost in
-     * between. If that fails the filter loses its epoch, and the write goes on.
+     * between. Without Redis that takes `leaseMs`, in which the other processes learn of it from the database.
      */
     async publish<T>(id: string, write: () => Promise<T>): Promise<T> {
-      await addOrRevoke(id)
+      await tell(id)
       const written = await write()
-      await addOrRevoke(id)
+      await tell(id)
       return written
     },
 
     /** For tests and operators: whether it would answer `absent` now. */
     isReady: async (): Promise<boolean> =>
-      revoked === losses && (await run('isReady').catch(() => 0)) === 1,
+      isTrusted() && (await run('isReady').catch(() => 0)) === 1,
 
     async close(): Promise<void> {
       cluster.off('-node', distrust)

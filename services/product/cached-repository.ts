@@ -41,13 +41,14 @@ export function createCachedRepository(
   },
 ) {
   const shared = { redis, logger, registry }
+  const filtered = { ...shared, lateIds: repository.lateIds }
   const productFilter = createCuckooFilter({
-    ...shared,
+    ...filtered,
     name: `${prefix}product`,
     listIds: repository.listProductIds,
   })
   const categoryFilter = createCuckooFilter({
-    ...shared,
+    ...filtered,
     name: `${prefix}category`,
     listIds: repository.listCategoryIds,
     capacity: 100_000,

@@ -5,6 +5,8 @@ import {
   type Product as StoredProduct,
 } from '../../prisma/product/client/client.ts'
 import type { CreateCategory, UpdateProduct } from '../../shared/contracts/product.ts'
+import type { LateId, LateIds } from '../../shared/cuckoo.ts'
+import { newId } from '../../shared/ids.ts'
 import type { Sql } from '../../shared/inbox.ts'
 import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
 
@@ -123,6 +125,8 @@ export async function connectRepository(config: DatabaseConfig) {
       return rows.map((row) => row.purchase_id)
     },
 
+    lateIds: lateIdsOf(prisma),
+
     answers: () => databaseAnswers(prisma),
     close: () => prisma.$disconnect(),
   }
@@ -209,6 +213,31 @@ function inTransaction(tx: Prisma.TransactionClient) {
         where: { id: productId },
         data: { stock: { increment: quantity }, received: { increment: quantity } },
       })
+    },
+  }
+}
+
+function lateIdsOf(prisma: PrismaClient): LateIds {
+  return {
+    async note(filter, id) {
+      const rows = await prisma.$queryRaw<{ is_new: boolean }[]>`
+        INSERT INTO late_ids (filter, id, mark)
+        VALUES (${filter}, ${id}::uuid, ${newId()}::uuid)
+        ON CONFLICT (filter, id) DO UPDATE SET mark = excluded.mark
+        RETURNING xmax = 0 AS is_new`
+      return rows[0]?.is_new ?? true
+    },
+
+    list: (filter, limit) =>
+      prisma.lateId.findMany({
+        where: { filter },
+        select: { id: true, mark: true },
+        orderBy: { id: 'asc' },
+        take: limit,
+      }),
+
+    async forget(filter, ids: LateId[]) {
+      await prisma.lateId.deleteMany({ where: { filter, OR: ids } })
     },
   }
 }

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { waitFor } from '../../scripts/wait-for.ts'
+import type { LateIds } from '../../shared/cuckoo.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { connectRedis } from '../../shared/redis.ts'
@@ -44,6 +45,22 @@ async function redisIsUp(redis: TestRedis['redis']): Promise<void> {
     const pong = await redis.cluster.get('ping').catch(() => undefined)
     return pong !== undefined && redis.entities.client() ? true : undefined
   })
+}
+
+/** What the database keeps for filters, in memory: shared by the processes of one test. */
+export function memoryLateIds(): LateIds {
+  const marks = new Map<string, string>()
+  return {
+    async note(_filter, id) {
+      const isNew = !marks.has(id)
+      marks.set(id, randomUUID())
+      return isNew
+    },
+    list: async (_filter, limit) => [...marks].slice(0, limit).map(([id, mark]) => ({ id, mark })),
+    async forget(_filter, ids) {
+      for (const { id, mark } of ids) if (marks.get(id) === mark) marks.delete(id)
+    },
+  }
 }
 
 /** The address of a door to a Redis node that refuses everybody until it is opened. */
