@@ -28,7 +28,7 @@ function checkMachine() {
     give(`Node 20 or newer is needed, this is ${process.version}: https://nodejs.org/en/download`)
   }
   if (process.platform !== 'linux') {
-    give('The native stack runs on Linux (WSL included). Elsewhere: docker compose up')
+    give('The native stack runs on Linux, WSL included')
   }
   const program =
     'import sys, importlib.util as i; print(*sys.version_info[:2], i.find_spec("pip") is not None, sys.executable)'
