@@ -62,6 +62,11 @@ export function invalid(issues: z.core.$ZodIssue[]): AppError {
   return new AppError('invalid', detail, { fields })
 }
 
+/** An AppError('unprocessable') for one field that is well formed but cannot be done. */
+export function unprocessable(field: string, rule: string): AppError {
+  return new AppError('unprocessable', `${field}: ${rule}`, { fields: [{ field, rule }] })
+}
+
 function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   const path = issue.path.map(String)
   if (issue.code === 'unrecognized_keys') {

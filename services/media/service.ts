@@ -9,7 +9,7 @@ import {
   maxProductMedia,
   type UploadFields,
 } from '../../shared/contracts/media.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, unprocessable } from '../../shared/errors.ts'
 import type { GrpcClient } from '../../shared/grpc.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -66,9 +66,7 @@ export function createMediaService(deps: Deps) {
     ])
     const [product] = products
     if (!product) {
-      throw new AppError('unprocessable', 'product_id: there is no such product', {
-        fields: [{ field: 'product_id', rule: 'there is no such product' }],
-      })
+      throw unprocessable('product_id', 'there is no such product')
     }
     if (product.account_id !== caller.accountId) {
       throw new AppError('forbidden', 'the product belongs to another account')

@@ -10,7 +10,7 @@ import type {
   ProductListQuery,
   UpdateProduct,
 } from '../../shared/contracts/product.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, unprocessable } from '../../shared/errors.ts'
 import { handleDo, handleUndo } from '../../shared/inbox.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
@@ -236,8 +236,4 @@ function owned(accountId: string, stored: StoredProduct | null): StoredProduct {
 function inCategory(written: StoredProduct | undefined): StoredProduct {
   if (!written) throw unprocessable('category_id', 'must be a category that exists')
   return written
-}
-
-function unprocessable(field: string, rule: string): AppError {
-  return new AppError('unprocessable', `${field} ${rule}`, { fields: [{ field, rule }] })
 }

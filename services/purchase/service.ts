@@ -5,7 +5,7 @@ import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/eve
 import { page } from '../../shared/contracts/list.ts'
 import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
 import { steps } from '../../shared/contracts/steps.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, unprocessable } from '../../shared/errors.ts'
 import type { GrpcClient } from '../../shared/grpc.ts'
 import { apiPrefix } from '../../shared/http.ts'
 import { newId } from '../../shared/ids.ts'
@@ -42,7 +42,7 @@ export function createPurchaseService(deps: Deps) {
     idempotencyKey?: string,
   ): Promise<AcceptedPurchase> {
     if (body.payment.currency_code !== deps.currencyCode) {
-      throw refused('payment.currency_code', `must be ${deps.currencyCode}`)
+      throw unprocessable('payment.currency_code', `must be ${deps.currencyCode}`)
     }
     const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex')
     const authenticated = authenticate(caller)
@@ -108,7 +108,7 @@ export function createPurchaseService(deps: Deps) {
       const product = found.get(product_id)
       if (!product) {
         const index = items.findIndex((item) => item.product_id.toLowerCase() === product_id)
-        throw refused(`order_items.${index}.product_id`, 'there is no such product')
+        throw unprocessable(`order_items.${index}.product_id`, 'there is no such product')
       }
       return { product_id, quantity, name: product.name, unit_price: product.price }
     })
@@ -185,20 +185,16 @@ export function createPurchaseService(deps: Deps) {
 
 export type PurchaseService = ReturnType<typeof createPurchaseService>
 
-function refused(field: string, rule: string): AppError {
-  return new AppError('unprocessable', `${field}: ${rule}`, { fields: [{ field, rule }] })
-}
-
 function total(lines: PurchaseAccepted['lines']): number {
   const amount = lines.reduce((sum, line) => sum + line.quantity * line.unit_price, 0)
-  if (!Number.isSafeInteger(amount)) throw refused('order_items', 'the amount is too large')
+  if (!Number.isSafeInteger(amount)) throw unprocessable('order_items', 'the amount is too large')
   return amount
 }
 
 /** The same key with the same body gets the first answer; with another body it is a mistake of the client. */
 function repeated(first: Answer, bodyHash: string): AcceptedPurchase {
   if (first.bodyHash === bodyHash) return first.accepted
-  throw refused('idempotency-key', 'was used for another body')
+  throw unprocessable('idempotency-key', 'was used for another body')
 }
 
 function toFirst(row: PurchaseRow): Answer {
