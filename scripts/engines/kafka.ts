@@ -93,7 +93,8 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
     )
     await run(java, [
       ...[...jvmFlags, ...classes, 'kafka.tools.StorageTool'],
-      ...['format', '--cluster-id', clusterId, '--config', config],
+      // In one word, since the id may begin with a dash.
+      ...['format', `--cluster-id=${clusterId}`, '--config', config],
     ])
     await rename(fresh, logDir)
   }
