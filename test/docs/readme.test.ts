@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict'
 import { waitFor } from '../../scripts/wait-for.ts'
-import { accountRoutes } from '../../shared/contracts/account.ts'
-import { mediaRoutes } from '../../shared/contracts/media.ts'
-import { orderRoutes } from '../../shared/contracts/order.ts'
-import { paymentRoutes } from '../../shared/contracts/payment.ts'
-import { productRoutes } from '../../shared/contracts/product.ts'
-import { type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import type { Purchase } from '../../shared/contracts/purchase.ts'
+import { routesByService } from '../../shared/contracts/routes.ts'
 import type { Route } from '../../shared/http.ts'
 import { testStack } from '../helpers/stack.ts'
 import { codes, fences, readDocument, rowsOf, section } from './markdown.ts'
@@ -163,16 +159,8 @@ describe('README.md', () => {
   })
 
   it('lists the routes of every service, and which need a token', () => {
-    const contracts: Record<string, Record<string, Route>> = {
-      account: accountRoutes,
-      product: productRoutes,
-      order: orderRoutes,
-      payment: paymentRoutes,
-      media: mediaRoutes,
-      purchase: purchaseRoutes,
-    }
-    const expected = Object.entries(contracts).map(([service, routes]) => {
-      const lines = Object.values(routes).map(
+    const expected = Object.entries(routesByService).map(([service, routes]) => {
+      const lines = Object.values<Route>(routes).map(
         ({ method, path, auth }) => `${method.toUpperCase()} ${path}${auth ? ' ✱' : ''}`,
       )
       // Said in words: the one route that answers to two methods.
