@@ -61,6 +61,10 @@ export type Restock = z.infer<typeof Restock>
 export const ProductListQuery = ListQuery.extend({
   category_id: z.uuid().optional(),
   id_account: z.uuid().optional(),
+  q: text(100).optional().meta({
+    description:
+      'Words, each of which begins a word of the name, brand or description; case and accents do not matter',
+  }),
 })
 export type ProductListQuery = z.infer<typeof ProductListQuery>
 
@@ -68,7 +72,7 @@ export const productRoutes = {
   listProducts: {
     method: 'get',
     path: '/products',
-    summary: 'Products, newest first',
+    summary: 'Products, newest first, of a category, a seller or with some words',
     query: ProductListQuery,
     status: 200,
     response: listOf(ProductWithMedia),
