@@ -5,7 +5,7 @@ import { type Customer, registerCustomer, request } from '../../scripts/shop-cli
 import { routesByService } from '../../shared/contracts/routes.ts'
 import type { Problem } from '../../shared/errors.ts'
 import type { Route } from '../../shared/http.ts'
-import { apiDocument } from '../helpers/api-document.ts'
+import { checkedRequest } from '../helpers/api-document.ts'
 import { testStack } from '../helpers/stack.ts'
 import { testTokens } from '../helpers/tokens.ts'
 
@@ -20,19 +20,13 @@ describe('the door of the shop', () => {
     customer = await registerCustomer(api)
   })
 
-  /** Every answer is held against the API's document. */
-  async function call(route: Route, token?: string, body?: unknown) {
-    const method = route.method.toUpperCase() as 'GET'
-    const path = route.path.replace(':id', randomUUID())
-    const answer = await request<Problem>(api, method, path, {
-      ...(token !== undefined && { token }),
-      body,
-    })
-    const contentType = answer.headers.get('content-type')
-    const { check } = await apiDocument()
-    check({ method, path, status: answer.status, contentType, body: answer.body })
-    return answer
-  }
+  const call = (route: Route, token?: string, body?: unknown) =>
+    checkedRequest<Problem>(
+      api,
+      route.method.toUpperCase() as 'GET',
+      route.path.replace(':id', randomUUID()),
+      { ...(token !== undefined && { token }), body },
+    )
 
   for (const route of routes.filter(({ auth }) => auth)) {
     it(`refuses ${route.method.toUpperCase()} ${route.path} without a token and with a forged one`, async () => {

@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import { request } from '../../scripts/shop-client.ts'
 import type { createOpenApiDocument } from '../../shared/openapi.ts'
 import { testStack } from './stack.ts'
 
@@ -18,6 +19,16 @@ let connected: ReturnType<typeof fetchDocument> | undefined
 export function apiDocument() {
   connected ??= fetchDocument()
   return connected
+}
+
+/** A request whose answer must be as the document says. */
+export async function checkedRequest<T>(...asked: Parameters<typeof request>) {
+  const answer = await request<T>(...asked)
+  const [, method, path] = asked
+  const { status, headers, body } = answer
+  const { check } = await apiDocument()
+  check({ method, path, status, contentType: headers.get('content-type'), body })
+  return answer
 }
 
 async function fetchDocument() {
