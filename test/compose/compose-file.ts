@@ -59,7 +59,7 @@ function interpolateAll(value: unknown, env: Record<string, string>): unknown {
   return Object.fromEntries(entries)
 }
 
-/** The .env that `npm run compose:secrets` writes, read as Compose reads it. */
+/** The .env that `npm run compose-secrets` writes, read as Compose reads it. */
 export function freshEnv(): Record<string, string> {
   const lines = composeEnv().trim().split('\n')
   return Object.fromEntries(

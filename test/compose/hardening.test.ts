@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { serviceNames } from '../../scripts/service-env.ts'
-import { readDocument, rowsOf } from '../docs/markdown.ts'
+import { readDocument, section, tables } from '../docs/markdown.ts'
 import {
   type ComposeFile,
   type ComposeService,
@@ -86,7 +86,7 @@ describe('every container of docker-compose.yml', () => {
 
   it('is in the table of memory, whose sums are right', async () => {
     const readme = await readDocument('README.md')
-    const rows = rowsOf(readme, 'containers', 'limit, MB', 'seen, MB')
+    const [table] = tables(section(readme, '### With Docker'))
     const limit = (chosen: [string, ComposeService][]) =>
       chosen.reduce((sum, [, { mem_limit }]) => sum + megabytes(mem_limit ?? ''), 0)
     const running = services.filter(([, service]) => !isJob(service))
@@ -101,11 +101,14 @@ describe('every container of docker-compose.yml', () => {
       Temporal: limit(like(/^temporal$/)),
       MinIO: limit(like(/^minio$/)),
       'Traefik, MailHog, Temporal UI, Kafdrop': limit(like(others)),
-      'all (profile `full`)': limit(running),
-      'all (profile `light`)': limit(running.filter(([, { profiles }]) => !profiles)),
+      [`all, profile \`full\` (\`light\`: ${limit(running.filter(([, { profiles }]) => !profiles))})`]:
+        limit(running),
     }
 
-    const documented = rows.map((row) => [row.containers, Number(row['limit, MB'])])
+    const documented = (table?.rows ?? []).flatMap(([a, aLimit, , b, bLimit]) => [
+      [a, Number(aLimit)],
+      [b, Number(bLimit)],
+    ])
     assert.deepEqual(Object.fromEntries(documented), sums)
   })
 })

@@ -70,7 +70,7 @@ describe('docker-compose.yml', () => {
     assert.deepEqual([...new Set(networks)].sort(), Object.keys(file.networks).sort())
   })
 
-  it('has no default for any secret, and is complete with those of npm run compose:secrets', async () => {
+  it('has no default for any secret, and is complete with those of npm run compose-secrets', async () => {
     const secrets = Object.keys(freshEnv()).filter((name) => name !== 'COMPOSE_PROFILES')
 
     assert.ok(secrets.length >= 12)
