@@ -306,10 +306,13 @@ describe('purchase workflow', () => {
     }
     const everyUndo = ['refundPayment', 'cancelOrder', 'releaseStock', 'announceEnd']
 
-    const cancel = (handle: Awaited<ReturnType<typeof start>>, args: [OperatorActed?] = []) =>
-      handle.executeUpdate<Verdict, [OperatorActed?]>(sagaUpdates.cancel, {
-        updateId: args[0]?.action_id ?? cancelUpdateId,
-        args,
+    const cancel = (
+      handle: Awaited<ReturnType<typeof start>>,
+      request: OperatorActed | null = null,
+    ) =>
+      handle.executeUpdate<Verdict, [OperatorActed | null]>(sagaUpdates.cancel, {
+        updateId: request?.action_id ?? cancelUpdateId,
+        args: [request],
       })
 
     for (const [index, step] of forwardSteps.entries()) {
@@ -348,7 +351,11 @@ describe('purchase workflow', () => {
           args: [accepted, settings],
           workflowIdConflictPolicy: 'USE_EXISTING',
         })
-        const verdict = await temporal.client.workflow.executeUpdateWithStart<typeof purchase, Verdict, [OperatorActed?]>(sagaUpdates.cancel, { startWorkflowOperation, updateId: cancelUpdateId })
+        const verdict = await temporal.client.workflow.executeUpdateWithStart<
+          typeof purchase,
+          Verdict,
+          [OperatorActed | null]
+        >(sagaUpdates.cancel, { startWorkflowOperation, updateId: cancelUpdateId, args: [null] })
         const handle = await startWorkflowOperation.workflowHandle()
         return { calls, ended: await handle.result(), verdict }
       })
@@ -387,7 +394,7 @@ describe('purchase workflow', () => {
         async ({ taskQueue, calls, acted }) => {
           const handle = await start(taskQueue, accepted, patient)
           await waitFor('the first step', () => calls.includes('reserveStock'))
-          await cancel(handle, [action])
+          await cancel(handle, action)
           reply(done)
           return { ended: await handle.result(), acted }
         },

@@ -33,7 +33,7 @@ export function hearRequests(undos: Compensations) {
     throw ApplicationFailure.nonRetryable('there is no such undo that is stuck', 'NotStuck')
   }
 
-  setHandler(defineUpdate<Verdict, [SagaRequest?]>(sagaUpdates.cancel), async (request) => {
+  setHandler(defineUpdate<Verdict, [SagaRequest | null]>(sagaUpdates.cancel), async (request) => {
     cancelWanted ||= decided === undefined
     const verdict = decided ?? 'CANCELLING'
     if (request) await announce(request)

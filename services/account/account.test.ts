@@ -32,6 +32,7 @@ describe('account', () => {
       REFRESH_TOKEN_TTL_SECONDS: 60,
       SESSION_TTL_SECONDS: 600,
       REFRESH_GRACE_SECONDS: 0,
+      OPERATOR_EMAIL: 'operator@example.com',
       VERIFY_CODE_TTL_SECONDS: 3600,
       RESET_CODE_TTL_SECONDS: 600,
       DATABASE_URL: database.url,

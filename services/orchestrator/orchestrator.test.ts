@@ -75,6 +75,9 @@ describe('orchestrator', () => {
     const config = {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
+      GRPC_PORT: 0,
+      OPERATOR_TOKENS: {},
+      SAGA_OVERDUE_MS: 300_000,
       LOG_LEVEL: 'silent',
       APP_ENV: 'local',
       MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,

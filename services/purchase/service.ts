@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../../shared/auth.ts'
 import { commands } from '../../shared/contracts/commands.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type {
+  OperatorActed,
+  PurchaseAccepted,
+  PurchaseEnded,
+} from '../../shared/contracts/events.ts'
 import { page } from '../../shared/contracts/list.ts'
 import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
 import { steps } from '../../shared/contracts/steps.ts'
@@ -18,10 +22,13 @@ type Deps = {
   repository: Repository
   accounts: GrpcClient<'auth'>
   products: GrpcClient<'product'>
+  sagas: Pick<GrpcClient<'saga'>, 'Cancel'>
   publish: Publish
   /** In front of the repository; without them it is asked for every key. */
   answers?: Answers
   currencyCode: string
+  /** How long a purchase may stand still. */
+  overdueMs: number
   requireVerifiedEmail: boolean
   logger: Logger
 }
@@ -30,6 +37,8 @@ type Deps = {
 const publishDeadlineMs = 1_000
 /** Older than any publish that is still under way. */
 const unpublishedAfterMs = 5_000
+/** Older than any request to cancel that is still under way. */
+const undeliveredAfterMs = 3_000
 const sweepBatch = 200
 
 export function createPurchaseService(deps: Deps) {
@@ -123,8 +132,72 @@ export function createPurchaseService(deps: Deps) {
     }
   }
 
+  /**
+   * Tells the saga what the customer wants. False when the purchase ends otherwise; while nobody answers the wish
+   * stays on the row, for the sweep.
+   */
+  async function deliverCancel(row: PurchaseRow): Promise<boolean> {
+    let verdict: string
+    try {
+      verdict = (await deps.sagas.Cancel(toAccepted(row))).verdict
+    } catch (err) {
+      logger.warn({ err, purchase_id: row.id }, 'wish to cancel waits for the sweep')
+      return true
+    }
+    const granted = verdict === 'CANCELLING' || verdict === 'CANCELLED'
+    await repository.cancelDelivered(row.id, granted)
+    logger.info({ purchase_id: row.id, verdict }, 'wish to cancel delivered')
+    return granted
+  }
+
   return {
     create,
+
+    /** What is not paid for yet is undone. A wish that comes while the payment is taken lets that decide. */
+    async cancel(customerId: string, id: string): Promise<AcceptedPurchase> {
+      const row = await repository.requestCancel(id, customerId)
+      if (!row) throw new AppError('not_found', 'no such purchase')
+      const granted = hasEnded(row)
+        ? row.status === 'CANCELLED'
+        : row.cancelDeliveredAt !== null || (await deliverCancel(row))
+      if (!granted) throw new AppError('conflict', 'the purchase is beyond cancelling')
+      return { ...acceptance(row), status: statusOf(row) }
+    },
+
+    /** Tells sagas of wishes to cancel that they have not heard of, e.g. because Temporal was away. */
+    async deliverCancels(): Promise<void> {
+      const rows = await repository.undeliveredCancels(undeliveredAfterMs, sweepBatch)
+      for (const row of rows) await deliverCancel(row)
+    },
+
+    /**
+     * A purchase that stands still may have no saga, or one that has ended unheard: its event is published again, and
+     * its end asked for. Whoever has both does nothing.
+     */
+    async askAfterOverdue(): Promise<void> {
+      for (const row of await repository.unmoved(deps.overdueMs, sweepBatch)) {
+        logger.warn({ purchase_id: row.id }, 'purchase stands still')
+        await publishAccepted(toAccepted(row))
+        await sendEvent(deps.publish, 'settlementOverdue', { purchase_id: row.id })
+      }
+    },
+
+    flag: (id: string) => repository.flag(id),
+    noteAction: (acted: OperatorActed) => repository.addAction(acted),
+
+    async listActions(id: string) {
+      const rows = await repository.listActions(id)
+      return {
+        items: rows.map(({ actionId, operator, action, step, note, at }) => ({
+          action_id: actionId,
+          operator,
+          action: action as OperatorActed['action'],
+          step,
+          note,
+          at: at.toISOString(),
+        })),
+      }
+    },
 
     async getOwn(customerId: string, id: string): Promise<Purchase> {
       const row = await repository.findOwn(id, customerId)
@@ -222,6 +295,15 @@ function toAccepted(row: PurchaseRow): PurchaseAccepted {
   }
 }
 
+function hasEnded({ status }: PurchaseRow): boolean {
+  return status !== 'ACCEPTED' && status !== 'PROCESSING'
+}
+
+function statusOf(row: PurchaseRow): Purchase['status'] {
+  if (row.cancelRequestedAt !== null && !hasEnded(row)) return 'CANCELLING'
+  return row.status as Purchase['status']
+}
+
 /** A declined payment is one that the customer can look at. */
 function leavesARecord({ outcome, reason }: PurchaseWithSteps['steps'][number]): boolean {
   return outcome === 'done' || reason === 'payment_declined'
@@ -232,7 +314,7 @@ function toPurchase(row: PurchaseWithSteps): Purchase {
   const { links, ...rest } = acceptance(row)
   return {
     ...rest,
-    status: row.status as Purchase['status'],
+    status: statusOf(row),
     links: {
       ...links,
       ...(made.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
@@ -242,6 +324,7 @@ function toPurchase(row: PurchaseWithSteps): Purchase {
     payment_method: row.paymentMethod,
     reason: row.reason,
     failed_step: row.failedStep,
+    needs_attention: row.needsAttentionAt !== null,
     steps: row.steps.map(({ name, outcome, reason, at }) => ({
       name,
       outcome,
