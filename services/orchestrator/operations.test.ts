@@ -170,10 +170,10 @@ describe('customers who cancel', function () {
     const accepted = buildPurchase()
     const { purchase_id: id } = accepted
 
-    const { verdict } = await shop.sagas.Cancel(accepted)
+    const { verdict } = await shop.cancel(accepted)
     const ended = await shop.endOf(id)
     await shop.buy(agree, accepted)
-    const again = await shop.sagas.Cancel(accepted)
+    const again = await shop.cancel(accepted)
 
     assert.equal(verdict, 'CANCELLING')
     assert.equal(ended.status, 'CANCELLED')
@@ -187,7 +187,7 @@ describe('customers who cancel', function () {
     await shop.buy(participant, accepted)
     await shop.asked(accepted.purchase_id, 'reserveStock')
 
-    const verdicts = await Promise.all([shop.sagas.Cancel(accepted), shop.sagas.Cancel(accepted)])
+    const verdicts = await Promise.all([shop.cancel(accepted), shop.cancel(accepted)])
     release()
     const ended = await shop.endOf(accepted.purchase_id)
 

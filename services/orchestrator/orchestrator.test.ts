@@ -105,7 +105,9 @@ describe('orchestrator', () => {
   }
 
   function endsOf(purchaseId: string): PurchaseEnded[] {
-    return results.filter(({ key }) => key === purchaseId).map(({ value }) => JSON.parse(value))
+    return results
+      .filter(({ key, headers }) => key === purchaseId && headers.event === 'purchaseEnded')
+      .map(({ value }) => JSON.parse(value))
   }
 
   function endOf(purchaseId: string): Promise<PurchaseEnded> {

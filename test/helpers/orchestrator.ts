@@ -96,7 +96,9 @@ export async function startOrchestrator({
   return {
     client: temporal.client,
     kafka,
-    sagas,
+    /** Asks until somebody answers, as the purchase service does. */
+    cancel: (accepted: PurchaseAccepted): Promise<{ verdict: string }> =>
+      waitFor('the wish to be heard', () => sagas.Cancel(accepted).catch(() => undefined), 60_000),
     startReplica,
     /** Accepts a purchase whose commands are answered by `participant`. */
     async buy(participant: Participant = agree, accepted = buildPurchase()): Promise<string> {
