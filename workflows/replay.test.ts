@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict'
 import { cp, glob, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { bundleWorkflowCode, DefaultLogger, Worker } from '@temporalio/worker'
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker'
 import { DeterminismViolationError } from '@temporalio/workflow'
 import { bundleWorkflows, quietTemporal } from '../test/helpers/temporal.ts'
 
@@ -11,6 +16,18 @@ const histories = await Array.fromAsync(glob('*.json', { cwd: folder }))
 
 async function historyOf(file: string): Promise<unknown> {
   return JSON.parse(await readFile(join(folder, file), 'utf8'))
+}
+
+/** What is wrong with which history. */
+async function replayAll(workflowBundle: WorkflowBundleWithSourceMap): Promise<string[]> {
+  const all = await Promise.all(
+    histories.map(async (file) => ({ workflowId: file, history: await historyOf(file) })),
+  )
+  const wrong: string[] = []
+  for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle }, all)) {
+    if (error) wrong.push(`${workflowId}: ${error.message}`)
+  }
+  return wrong
 }
 
 /** The workflows as they would be after a change of `purchase.ts`. */
@@ -54,9 +71,7 @@ describe('purchase workflow, replayed', function () {
   it('goes on under this code as it began under the code that recorded it', async () => {
     const workflowBundle = await bundleWorkflows()
 
-    for (const file of histories) {
-      await Worker.runReplayHistory({ workflowBundle }, await historyOf(file))
-    }
+    assert.deepEqual(await replayAll(workflowBundle), [])
   })
 
   const changes = {
@@ -88,9 +103,7 @@ describe('purchase workflow, replayed', function () {
         ),
     )
 
-    for (const file of histories) {
-      await Worker.runReplayHistory({ workflowBundle }, await historyOf(file))
-    }
+    assert.deepEqual(await replayAll(workflowBundle), [])
   })
 
   it('bundles without anything that is not deterministic', async () => {
