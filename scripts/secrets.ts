@@ -11,7 +11,7 @@ export type Secrets = {
   operatorToken: string
 }
 
-function generate(): Secrets {
+export function generateSecrets(): Secrets {
   const roles = ['postgres', ...databases] as const
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -36,7 +36,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
   })
   const known: Partial<Secrets> = JSON.parse(stored)
   if (known.operatorToken) return known as Secrets
-  const secrets = { ...generate(), ...known }
+  const secrets = { ...generateSecrets(), ...known }
   await writeFile(`${file}.tmp`, JSON.stringify(secrets, null, 2), { mode: 0o600 })
   await rename(`${file}.tmp`, file)
   return secrets

@@ -54,7 +54,7 @@ async function bundleChanged(change: (source: string) => string) {
 }
 
 describe('purchase workflow, replayed', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   before(quietTemporal)
 

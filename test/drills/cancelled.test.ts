@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Client, Connection } from '@temporalio/client'
+import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, type Shop } from '../../bench/load.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
 import { expectStatus } from '../../scripts/shop-client.ts'
@@ -39,7 +40,7 @@ describe('purchases that are cancelled', function () {
     const statuses = await Promise.all(
       ids.map(async (id) => (await shop.customer.waitForEnd(id, 120_000)).status),
     )
-    const report = await reconcile(own.stack, { waitSeconds: 120 })
+    const report = await reconcile(addressesOf(own.stack), { waitSeconds: 120 })
     if (!report.ok) printReport(report)
     assert.ok(report.ok, 'the reconciler found a violation')
     return statuses
