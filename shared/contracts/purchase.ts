@@ -103,6 +103,7 @@ export const purchaseRoutes = {
   cancelPurchase: {
     method: 'post',
     path: '/purchases/:id/cancel',
+    errors: ['conflict'],
     limit: 'purchase',
     summary: 'Undo a purchase that is not paid for yet; asking again is the same wish',
     auth: true,
