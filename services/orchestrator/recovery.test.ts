@@ -55,10 +55,7 @@ describe('a saga that was ended from outside', function () {
     const id = await shop.buy()
     await shop.endOf(id)
 
-    assert.equal(
-      (await shop.cancel({ ...buildPurchase(), purchase_id: id })).verdict,
-      'COMPLETED',
-    )
+    assert.equal((await shop.cancel({ ...buildPurchase(), purchase_id: id })).verdict, 'COMPLETED')
   })
 
   it('is reset by hand, from the Web UI, and ends all the same', async () => {

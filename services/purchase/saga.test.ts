@@ -171,7 +171,7 @@ describe('a purchase and its saga', function () {
       }
     })
 
-    it('is for one\'s own purchases only', async () => {
+    it("is for one's own purchases only", async () => {
       const { id } = await bought()
 
       assert.equal((await cancel(newId(), id)).status, 404)
