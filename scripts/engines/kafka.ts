@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Kafka, logLevel } from 'kafkajs'
-import { partitionsPerTopic, topics } from '../../shared/contracts/topics.ts'
+import kafkajs, { Kafka, logLevel } from 'kafkajs'
+import { partitionsPerTopic, topicSettings, topics } from '../../shared/contracts/topics.ts'
 import { cached } from '../cache.ts'
 import type { Log, ProcessSpec } from '../engine.ts'
 import { baseEnv } from '../environment.ts'
@@ -138,10 +138,22 @@ export async function setUp(stack: StackInfo): Promise<void> {
   await withAdmin(stack, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const missing = topics.filter((topic) => !existing.has(topic))
-    if (missing.length === 0) return
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: missing.map((topic) => ({ topic, numPartitions: partitionsPerTopic })),
+    if (missing.length > 0) {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map((topic) => ({ topic, numPartitions: partitionsPerTopic })),
+      })
+    }
+    // Also those of a data folder from before a setting was made.
+    const entries = (settings: object) =>
+      Object.entries(settings).map(([name, value]) => ({ name, value }))
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: Object.entries(topicSettings).map(([name, settings]) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name,
+        configEntries: entries(settings),
+      })),
     })
   })
 }
