@@ -56,6 +56,7 @@ export async function start(
     service: 'auth',
     host: config.HTTP_HOST,
     port: config.GRPC_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
   })
@@ -63,6 +64,7 @@ export async function start(
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: accountRoutes,

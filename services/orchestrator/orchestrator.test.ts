@@ -76,6 +76,7 @@ describe('orchestrator', () => {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
       MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,
       STEP_TIMEOUT_MS: 3_000,
