@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { findAddresses } from '../bench/addresses.ts'
 import { formatTable } from '../bench/table.ts'
 import { topics } from '../shared/contracts/topics.ts'
 import {
@@ -7,7 +8,6 @@ import {
   type Letter,
   type LetterState,
 } from './dead-letter-store.ts'
-import { connectStack } from './stack-client.ts'
 
 /*
  * npm run dead-letters -- list|show|replay|discard: see docs/dead-letters.md. Exits 0 when what was asked was done, 1
@@ -155,9 +155,7 @@ function toJson({ message, purchaseId, ...letter }: Letter) {
 async function main(): Promise<void> {
   const args = readArguments(process.argv.slice(2))
   const act = plan(args)
-  const brokers =
-    args.brokers?.split(',') ??
-    (await connectStack(process.env.STACK_DATA || '.stack')).urls.kafkaBrokers
+  const brokers = args.brokers?.split(',') ?? (await findAddresses()).kafkaBrokers
   const store = await connectDeadLetters(brokers, args['topic-prefix'])
   try {
     const [json, text] = await act(store)

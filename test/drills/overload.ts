@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
+import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, postPurchases, type Shop } from '../../bench/load.ts'
 import { printReport, type Report, reconcile } from '../../bench/reconcile.ts'
 import { countBy, summarize } from '../../bench/stats.ts'
@@ -196,7 +197,7 @@ export async function overload(
     refusedMs: { p50, p95 },
     recoveryMs,
     memory: await memory.stop(),
-    report: await reconcile(stack, { waitSeconds: recoverySeconds }),
+    report: await reconcile(addressesOf(stack), { waitSeconds: recoverySeconds }),
   }
 }
 
