@@ -52,6 +52,7 @@ export function enginesOf(service: ServiceName): EngineName[] {
 /** Settings that the launcher passes on when its own environment has them. */
 const tunables: Env = {
   LOG_LEVEL: 'info',
+  MAX_IN_FLIGHT: '256',
   CONSUMER_CONCURRENCY: '64',
   DATABASE_POOL_SIZE: '10',
   MAX_UNFINISHED_SAGAS: '128',
@@ -141,6 +142,7 @@ export function serviceEnv(service: ServiceName, stack: StackInfo): Env {
     baseEnv(),
     { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(stack.ports[service]), APP_ENV: 'local' },
     tunable('LOG_LEVEL'),
+    tunable('MAX_IN_FLIGHT'),
     ...own,
   )
 }

@@ -73,6 +73,7 @@ export async function start(
     service: 'auth',
     host: config.HTTP_HOST,
     port: config.GRPC_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
   })
@@ -80,6 +81,7 @@ export async function start(
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: accountRoutes,

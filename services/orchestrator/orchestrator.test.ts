@@ -79,6 +79,7 @@ describe('orchestrator', () => {
       OPERATOR_TOKENS: {},
       SAGA_OVERDUE_MS: 300_000,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
       MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,
       STEP_TIMEOUT_MS: 3_000,

@@ -70,6 +70,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     service: 'product',
     host: config.HTTP_HOST,
     port: config.GRPC_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
   })
@@ -77,6 +78,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: productRoutes,

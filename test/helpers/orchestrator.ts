@@ -73,6 +73,7 @@ export async function startOrchestrator({
     GRPC_PORT: 0,
     LOG_LEVEL: 'silent',
     APP_ENV: 'local',
+    MAX_IN_FLIGHT: 256,
     MAX_UNFINISHED_SAGAS: 100,
     STEP_TIMEOUT_MS: stepTimeoutMs,
     STEP_ATTEMPTS: stepAttempts,
