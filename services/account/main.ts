@@ -1,3 +1,4 @@
+import { createApiDocs } from '../../shared/api-docs.ts'
 import { createAuthentication } from '../../shared/auth.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
 import { startGrpcServer } from '../../shared/grpc.ts'
@@ -85,6 +86,7 @@ export async function start(
     authenticate: createAuthentication(config),
     limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
     health: { database: repository.answers, results: results.joined },
+    pages: createApiDocs(),
   })
   starting.defer(() => http.close())
   const started = starting.move()
