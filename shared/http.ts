@@ -212,19 +212,20 @@ function mountOperations<T extends Routes>(
 
 /**
  * Refuses what would only wait. It comes before logging and parsing, so that saying no is cheap. Health and metrics
- * are mounted before it; an upload is long and has a limit of its own.
+ * are mounted before it; uploads and event streams are long and have limits of their own.
  */
 function shedLoad<T extends Routes>({
   routes,
   metrics,
   maxInFlight = Number.POSITIVE_INFINITY,
 }: HttpServerOptions<T>): RequestHandler {
-  const uploads = Object.values(routes).filter(({ multipart }) => multipart)
-  const unlimited = new Set(uploads.map(({ path }) => apiPrefix + path))
+  const long = Object.values(routes)
+    .filter(({ multipart, stream }) => multipart || stream)
+    .map(({ path }) => new RegExp(`^${apiPrefix}${path.replaceAll(/:\w+/g, '[^/]+')}$`))
   let inFlight = 0
 
   return (request, response, next) => {
-    if (unlimited.has(request.path)) {
+    if (long.some((path) => path.test(request.path))) {
       next()
       return
     }

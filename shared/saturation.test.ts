@@ -23,6 +23,14 @@ const routes = {
     status: 200,
     response: z.object({ ok: z.boolean() }),
   },
+  watch: {
+    method: 'get',
+    path: '/things/:id/events',
+    summary: 'Watch',
+    stream: true,
+    status: 200,
+    response: z.object({ ok: z.boolean() }),
+  },
 } as const satisfies Routes
 
 describe('a saturated service', () => {
@@ -51,7 +59,9 @@ describe('a saturated service', () => {
           for await (const { content } of form.files) for await (const _ of content);
           return { ok: true }
         },
+        watch: async () => null,
       },
+      streams: { max: 1, deadlineMs: 10_000 },
     })
     open.defer(() => server.close())
     url = `http://127.0.0.1:${server.port}`
@@ -96,7 +106,7 @@ describe('a saturated service', () => {
     assert.equal((await get()).status, 200)
   })
 
-  it('still tells its health and measures, and takes uploads', async () => {
+  it('still tells its health and measures, and takes uploads and watchers', async () => {
     await fill()
     const form = new FormData()
     form.set('data', new Blob(['x']), 'x')
@@ -105,11 +115,12 @@ describe('a saturated service', () => {
       fetch(`${url}/health/ready`),
       fetch(`${url}/metrics`),
       fetch(`${url}/api/v1/upload`, { method: 'POST', body: form }),
+      fetch(`${url}/api/v1/things/1/events`),
     ])
 
     assert.deepEqual(
       answers.map(({ status }) => status),
-      [200, 200, 200, 200],
+      [200, 200, 200, 200, 204],
     )
   })
 
