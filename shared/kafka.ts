@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
 import type { Topic } from './contracts/topics.ts'
+import { type FaultConfig, injectFaults } from './fault-injection.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 import type { Logger } from './logger.ts'
@@ -24,7 +25,7 @@ export type KafkaConfig = {
   KAFKA_BROKERS: string[]
   KAFKA_TOPIC_PREFIX: string
   CONSUMER_CONCURRENCY: number
-}
+} & FaultConfig
 
 export type ConsumeOptions = {
   /** The consumer group; replicas of one service share it. */
@@ -76,7 +77,7 @@ export async function connectKafka(
     return consumer
   }
 
-  return {
+  const client = {
     publish,
     consume,
     /** Finishes and commits what is in flight, then leaves the groups and disconnects. */
@@ -85,6 +86,7 @@ export async function connectKafka(
       await producer.disconnect()
     },
   }
+  return config.FAULTS.length === 0 ? client : injectFaults(client, config, logger)
 }
 
 type ConsumerDeps = {

@@ -22,6 +22,8 @@ export type StepSettings = {
   stepTimeoutMs: number
   /** How often a step is tried before the purchase is undone. */
   stepAttempts: number
+  /** Between attempts of a stuck undo, ms. Purchases that started before it was a setting have none. */
+  undoPauseMs?: number
 }
 
 /** The SDK's real default is TRY_CANCEL, which would undo a step while its command may still be running. */
@@ -31,7 +33,7 @@ const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterva
 
 /** When these have failed, after 15 to 75 s, an undo counts as stuck and goes to the slow schedule. */
 const undoAttempts = 6
-const slowRetry = { initialInterval: '30 s', backoffCoefficient: 1 } as const
+const defaultUndoPauseMs = 30_000
 
 function activities(step: StepName, settings: StepSettings, options: ActivityOptions): Activities {
   return proxyActivities<Activities>({
@@ -69,7 +71,8 @@ export function undoSoon(step: StepName, settings: StepSettings): Activities {
 
 /** For an undo that is stuck: what was done must be undone, so there is no last attempt. */
 export function undoOnceMore(step: StepName, settings: StepSettings): Activities {
-  return activities(step, settings, { retry: slowRetry })
+  const initialInterval = settings.undoPauseMs ?? defaultUndoPauseMs
+  return activities(step, settings, { retry: { initialInterval, backoffCoefficient: 1 } })
 }
 
 /** Tells the world how the purchase ended; tried until Kafka has it. */

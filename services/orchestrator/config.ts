@@ -10,6 +10,10 @@ const variables = {
   MAX_UNFINISHED_SAGAS: env.count.default(128),
   STEP_TIMEOUT_MS: env.durationMs.default(10_000),
   STEP_ATTEMPTS: env.count.default(3),
+  /** Between attempts of an undo that is stuck. */
+  UNDO_PAUSE_MS: env.durationMs.default(30_000),
+  /** Workflows that the worker keeps in memory; the others are replayed when they go on. */
+  MAX_CACHED_WORKFLOWS: env.count.default(500),
 }
 
 export type Config = ReturnType<typeof readConfig>
