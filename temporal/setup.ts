@@ -1,4 +1,5 @@
 import { Connection } from '@temporalio/client'
+import { waitFor } from '../scripts/wait-for.ts'
 import { customerId, failedStep, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 
 /** The shop's namespace. Closed purchases stay readable in the Web UI for a month. */
@@ -30,9 +31,10 @@ export async function setUpTemporal(address: string): Promise<void> {
   const connection = await Connection.connect({ address })
   try {
     await registerNamespace(connection)
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({
-      namespace,
-    })
+    // A server that is busy may not know at once what it has registered.
+    const { customAttributes } = await waitFor('the namespace', () =>
+      connection.operatorService.listSearchAttributes({ namespace }),
+    )
     const missing = Object.entries(searchAttributes).filter(([name]) => !(name in customAttributes))
     if (missing.length === 0) return
     await connection.operatorService.addSearchAttributes({

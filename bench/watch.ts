@@ -1,0 +1,44 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { databaseUrl, type StackInfo } from '../scripts/stack-client.ts'
+import { checkSnapshot } from './checks.ts'
+import { readSnapshot } from './snapshot.ts'
+
+const lookEveryMs = 1_000
+
+/** Checks every second what must hold at any instant. A database that is away is looked at the next time. */
+export function watchInvariants(stack: Pick<StackInfo, 'ports' | 'secrets'>) {
+  const violations: { what: string; purchaseIds: string[] }[] = []
+  let looks = 0
+  let watching = true
+
+  async function look(): Promise<void> {
+    const snapshot = await readSnapshot({
+      product: databaseUrl(stack, 'product'),
+      order: databaseUrl(stack, 'order'),
+      payment: databaseUrl(stack, 'payment'),
+      purchase: databaseUrl(stack, 'purchase'),
+    }).catch(() => undefined)
+    if (!snapshot) return
+    looks += 1
+    const seen = new Set(violations.map(({ what }) => what))
+    for (const { ok, name, detail, purchaseIds } of checkSnapshot(snapshot, { live: true })) {
+      const what = `at work, ${name}: ${detail}`
+      if (!ok && !seen.has(what)) violations.push({ what, purchaseIds })
+    }
+  }
+
+  const loop = (async () => {
+    while (watching) {
+      await look()
+      await sleep(lookEveryMs)
+    }
+  })()
+
+  return {
+    async end() {
+      watching = false
+      await loop
+      return { violations, looks }
+    },
+  }
+}
