@@ -83,6 +83,7 @@ const points = {
 const rounds = points.product.length
 /** Enough that are undone, and some whose capture the service never hears of. */
 const manyUndone = { sim_declined: 0.3, sim_timeout: 0.15 }
+const declined = { sim_declined: 0.3 }
 
 async function killAtPoints(rig: Rig, round: number): Promise<void> {
   const names = Object.keys(points) as (keyof typeof points)[]
@@ -110,7 +111,7 @@ async function killAtPoints(rig: Rig, round: number): Promise<void> {
     }),
   )
   const purchases = rig.short ? rig.purchases : Math.ceil(rig.purchases / rounds)
-  await rig.buy({ purchases, during: killed, methods: manyUndone })
+  await rig.buy({ purchases, during: killed, methods: rig.short ? declined : manyUndone })
   await killed
 }
 
@@ -188,7 +189,7 @@ export const killDrills: Drill[] = [
     about: 'kill -9 of the orchestrator, again and again',
     purchases: 500,
     short: 15,
-    run: killsOf('orchestrator', { long: 10, short: 2, everySeconds: 5 }),
+    run: killsOf('orchestrator', { long: 10, short: 1, everySeconds: 5 }),
   },
   {
     id: 'F2',
@@ -258,7 +259,8 @@ export const killDrills: Drill[] = [
     short: 12,
     async run(rig) {
       await rig.configure({ orchestrator: { MAX_CACHED_WORKFLOWS: '1' } })
-      await killsOf('orchestrator', { long: 2, short: 1, everySeconds: 5 })(rig)
+      if (rig.short) await rig.buy()
+      else await killsOf('orchestrator', { long: 2, short: 1, everySeconds: 5 })(rig)
     },
   },
 ]

@@ -18,9 +18,9 @@ function forAll(names: readonly ServiceName[], faults: Fault[]) {
 async function buyUnder(
   rig: Rig,
   faults: Partial<Record<ServiceName, Fault[]>>,
-  methods = { sim_declined: 0.2 },
+  { attempts = rig.profile.stepAttempts, methods = { sim_declined: 0.2 } } = {},
 ): Promise<void> {
-  await rig.inject(faults)
+  await rig.inject(faults, { orchestrator: { STEP_ATTEMPTS: `${attempts}` } })
   await rig.buy({ methods })
   await untilAllEnded(rig)
   rig.require((await rig.faults()).length > 0, 'no fault was injected')
@@ -71,7 +71,8 @@ export const messageDrills: Drill[] = [
     purchases: 500,
     short: 12,
     async run(rig) {
-      const { profile } = rig
+      const attempts = rig.short ? 2 : rig.profile.stepAttempts
+      const profile = { ...rig.profile, stepAttempts: attempts }
       const topics: Fault['topics'] = ['replies']
       const late = { message: 'delay', topics, ms: profile.stepTimeoutMs + 500 } as const
       const tooLate = { message: 'delay', topics, ms: scheduleToCloseMs(profile) + 500 } as const
@@ -81,6 +82,7 @@ export const messageDrills: Drill[] = [
           { ...tooLate, probability: 0.15 },
           { ...late, probability: 0.15 },
         ]),
+        { attempts },
       )
     },
   },
@@ -92,36 +94,33 @@ export const messageDrills: Drill[] = [
     async run(rig) {
       const dos = ['reserveStock', 'createOrder', 'takePayment']
       const ms = 10 * scheduleToCloseMs(rig.profile)
-      await buyUnder(rig, {
-        orchestrator: dos.map((name) => ({
-          message: 'reorder',
-          names: [name],
-          topics: [...commandTopics],
-          // Every attempt of a step is held for itself, so few steps would be overtaken otherwise.
-          probability: 0.9,
-          ms,
-        })),
-      })
+      const faults: Fault[] = dos.map((name) => ({
+        message: 'reorder',
+        names: [name],
+        topics: [...commandTopics],
+        // Every attempt of a step is held for itself, so few steps would be overtaken otherwise.
+        probability: 0.9,
+        ms,
+      }))
+      const attempts = rig.short ? 2 : rig.profile.stepAttempts
+      await buyUnder(rig, { orchestrator: faults }, { attempts })
     },
   },
   {
     id: 'F12',
-    about: 'an undo that fails twenty times, then works',
+    about: 'a refund that fails twenty times, then works',
     purchases: 20,
     short: 4,
     async run(rig) {
       // The answer to the capture is lost, so every one of them has to be given back.
-      await rig.configure({
-        payment: {
-          SIM_REFUND_FAILURES: '20',
-          PROVIDER_TIMEOUT_MS: '200',
-          FAULTS: JSON.stringify([
-            { message: 'drop', topics: ['replies'], names: ['takePayment'] } satisfies Fault,
-          ]),
+      const quick = { STEP_TIMEOUT_MS: '500', STEP_ATTEMPTS: '2', UNDO_PAUSE_MS: '200' }
+      await rig.inject(
+        { payment: [{ message: 'drop', topics: ['replies'], names: ['takePayment'] }] },
+        {
+          payment: { SIM_REFUND_FAILURES: rig.short ? '8' : '20', PROVIDER_TIMEOUT_MS: '200' },
+          ...(rig.short && { orchestrator: quick }),
         },
-      })
-      const timeout = Math.min(rig.profile.stepTimeoutMs, 500)
-      if (rig.short) await rig.configure({ orchestrator: { STEP_TIMEOUT_MS: `${timeout}` } })
+      )
       await rig.buy({ methods: { sim_refund_fails: 1 } })
       await untilAllEnded(rig, 900)
       const rows = await rig.rows()

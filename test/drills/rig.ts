@@ -26,7 +26,7 @@ export type RigOptions = {
 /** A purchase that was answered 202, as its row has it. */
 export type PurchaseRow = { id: string; status: string; createdAt: Date; updatedAt: Date }
 
-const backDeadlineMs = 60_000
+const backDeadlineMs = 120_000
 
 export type Rig = Awaited<ReturnType<typeof openRig>>
 
@@ -126,13 +126,17 @@ export async function openRig(options: RigOptions) {
 
     note,
 
-    /** Restarts services with faults. */
-    async inject(faults: Partial<Record<ServiceName, Fault[]>>): Promise<void> {
-      const entries = Object.entries(faults).map(([name, list], index) => [
-        name,
-        { FAULTS: JSON.stringify(list), FAULT_SEED: `${seed + index}` },
-      ])
-      await configure(Object.fromEntries(entries))
+    /** Restarts services with faults, and with `extra` variables. */
+    async inject(
+      faults: Partial<Record<ServiceName, Fault[]>>,
+      extra: Partial<Record<ServiceName, Env>> = {},
+    ): Promise<void> {
+      const changes = { ...extra }
+      for (const [index, [name, list]] of Object.entries(faults).entries()) {
+        const env = { FAULTS: JSON.stringify(list), FAULT_SEED: `${seed + index}` }
+        changes[name as ServiceName] = { ...changes[name as ServiceName], ...env }
+      }
+      await configure(changes)
       for (const [name, list] of Object.entries(faults)) say(`${name}: ${JSON.stringify(list)}`)
     },
 

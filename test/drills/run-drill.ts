@@ -70,6 +70,7 @@ export async function runDrill(
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || 'none'
   print(`         outcomes: ${list(result.outcomes)}; injected: ${list(result.faults)}`)
+  for (const { what } of violations) print(`         ${what}`)
   print(
     `         ${result.ok ? 'holds' : 'VIOLATED'} after ${result.seconds} s, ` +
       `recovery ${result.recoveryMs ?? '–'} ms, looked ${result.looks} times`,
