@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
-import { connectStack, databaseUrl } from '../scripts/stack-client.ts'
 import { PaymentMethod } from '../shared/contracts/payment.ts'
+import { findAddresses } from './addresses.ts'
 import { hasEnded } from './checks.ts'
 import { openShop, type Post, postPurchases } from './load.ts'
 import { printReport, reconcile } from './reconcile.ts'
@@ -47,13 +47,13 @@ function readOptions() {
 
 async function main(): Promise<boolean> {
   const options = readOptions()
-  const stack = await connectStack(process.env.STACK_DATA || '.stack')
+  const addresses = await findAddresses()
   await using open = new AsyncDisposableStack()
-  const connectionString = databaseUrl(stack, 'purchase')
+  const connectionString = addresses.databases.purchase
   const database = open.adopt(new Client({ connectionString }), (db) => db.end())
   await database.connect()
 
-  const shop = await openShop(stack.urls.api, options.products)
+  const shop = await openShop(addresses.api, options.products)
   let posted = 0
   const posting = postPurchases(shop, options, () => {
     posted += 1
@@ -68,7 +68,7 @@ async function main(): Promise<boolean> {
 
   const lost = lostPurchases(posts, rows)
   if (lost.length > 0) console.log(`ACCEPTED AND LOST: ${lost.join(' ')}\n`)
-  const report = await reconcile(stack)
+  const report = await reconcile(addresses)
   printReport(report)
   return report.ok && lost.length === 0
 }

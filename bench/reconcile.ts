@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
-import { connectStack, databaseUrl, type StackInfo } from '../scripts/stack-client.ts'
 import { waitFor } from '../scripts/wait-for.ts'
+import { type Addresses, findAddresses } from './addresses.ts'
 import { type Check, checkSagas, checkSnapshot, hasEnded, toCheck } from './checks.ts'
 import { connectKafkaState, type KafkaState, type Lag } from './kafka-state.ts'
 import { connectSagas, type Sagas } from './sagas.ts'
@@ -28,20 +28,15 @@ const sagaPatienceMs = 3_000
  * throws when something cannot be read.
  */
 export async function reconcile(
-  stack: Pick<StackInfo, 'ports' | 'secrets' | 'urls'>,
+  { kafkaBrokers, temporal, databases }: Addresses,
   { waitSeconds = defaultWaitSeconds, live = false, deadLetters = 0 }: ReconcileOptions = {},
 ): Promise<Report> {
   await using open = new AsyncDisposableStack()
-  const kafka = open.adopt(await connectKafkaState(stack.urls.kafkaBrokers), (k) => k.close())
-  const sagas = open.adopt(await connectSagas(stack.urls.temporal), (s) => s.close())
-  if (!live) await waitForQuiet(databaseUrl(stack, 'purchase'), kafka, sagas, waitSeconds)
+  const kafka = open.adopt(await connectKafkaState(kafkaBrokers), (k) => k.close())
+  const sagas = open.adopt(await connectSagas(temporal), (s) => s.close())
+  if (!live) await waitForQuiet(databases.purchase, kafka, sagas, waitSeconds)
 
-  const snapshot = await readSnapshot({
-    product: databaseUrl(stack, 'product'),
-    order: databaseUrl(stack, 'order'),
-    payment: databaseUrl(stack, 'payment'),
-    purchase: databaseUrl(stack, 'purchase'),
-  })
+  const snapshot = await readSnapshot(databases)
   const ended = snapshot.purchases.filter(hasEnded)
   const endedIds = ended.map(({ id }) => id)
   const notCompleted = await sagas.listNotCompleted()
@@ -133,8 +128,7 @@ async function main(): Promise<void> {
       'dead-letters': { type: 'string', default: '0' },
     },
   })
-  const stack = await connectStack(process.env.STACK_DATA || '.stack')
-  const report = await reconcile(stack, {
+  const report = await reconcile(await findAddresses(), {
     waitSeconds: Number(values.wait),
     live: values.live,
     deadLetters: Number(values['dead-letters']),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { databaseUrl, type StackInfo } from '../scripts/stack-client.ts'
+import type { Addresses } from './addresses.ts'
 import { checkSnapshot, overdueCheck } from './checks.ts'
 import { readSnapshot } from './snapshot.ts'
 
@@ -9,18 +9,13 @@ const lookEveryMs = 1_000
  * Checks every second what must hold at any instant: not that purchases are settled in time, which a fault may delay. A
  * database that is away is looked at the next time.
  */
-export function watchInvariants(stack: Pick<StackInfo, 'ports' | 'secrets'>) {
+export function watchInvariants(databases: Addresses['databases']) {
   const violations: { what: string; purchaseIds: string[] }[] = []
   let looks = 0
   let watching = true
 
   async function look(): Promise<void> {
-    const snapshot = await readSnapshot({
-      product: databaseUrl(stack, 'product'),
-      order: databaseUrl(stack, 'order'),
-      payment: databaseUrl(stack, 'payment'),
-      purchase: databaseUrl(stack, 'purchase'),
-    }).catch(() => undefined)
+    const snapshot = await readSnapshot(databases).catch(() => undefined)
     if (!snapshot) return
     looks += 1
     const seen = new Set(violations.map(({ what }) => what))

@@ -46,4 +46,8 @@ export async function setUpTemporal(address: string): Promise<void> {
   }
 }
 
-if (import.meta.main) await setUpTemporal(process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233')
+if (import.meta.main) {
+  const address = process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233'
+  // A server that has just started knows a new namespace only after a moment.
+  await waitFor('Temporal', () => setUpTemporal(address).then(() => true), 60_000)
+}

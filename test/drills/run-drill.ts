@@ -1,3 +1,4 @@
+import { addressesOf } from '../../bench/addresses.ts'
 import { hasEnded } from '../../bench/checks.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
 import { countBy } from '../../bench/stats.ts'
@@ -31,7 +32,8 @@ export async function runDrill(
   const startedAt = Date.now()
   print(`\n${drill.id} ${drill.about} (seed ${seed}, ${options.purchases} purchases)`)
   const rig = await openRig(options)
-  const watch = watchInvariants(stack)
+  const addresses = addressesOf(stack)
+  const watch = watchInvariants(addresses.databases)
   try {
     await drill.run(rig)
   } catch (error) {
@@ -42,7 +44,7 @@ export async function runDrill(
   }
   const { accepted, violations, healedAt, poisoned } = rig.findings()
   const deadLetters = options.deadLettersBefore + poisoned
-  const report = await reconcile(stack, { waitSeconds: quietDeadlineSeconds, deadLetters })
+  const report = await reconcile(addresses, { waitSeconds: quietDeadlineSeconds, deadLetters })
   const looked = await watch.end()
   const rows = await rig.rows()
   const lost = accepted.filter((id) => !rows.some((row) => row.id === id))
