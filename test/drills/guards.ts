@@ -19,7 +19,7 @@ type Guard = {
 }
 
 const checkout = join(import.meta.dirname, '../..')
-const inboxTests = ['shared/inbox.test.ts', 'test/component/commands.test.ts']
+const inboxTests = ['shared/inbox.test.ts']
 const workflowTests = ['workflows/purchase.test.ts']
 
 export const guards: Guard[] = [
@@ -168,14 +168,17 @@ export async function proveGuards(signal: AbortSignal): Promise<boolean> {
     TEMPORAL_TEST_SERVER: await temporalTestServer(),
   }
   const rows: (string | number)[][] = []
+  /** What has been run on the unchanged copy. */
+  const green = new Set<string>()
   let proven = true
   try {
-    for (const file of [...new Set(guards.flatMap(({ tests }) => tests))]) {
-      const { passes, red } = await runTests(copy, [file], env)
-      console.log(`${red.length === 0 ? 'green' : 'RED'} as it is: ${file}, ${passes} pass`)
-      proven &&= red.length === 0
-    }
     for (const guard of guards) {
+      for (const file of guard.tests.filter((test) => !green.has(test))) {
+        const { passes, red } = await runTests(copy, [file], env)
+        console.log(`\n${file} as it is: ${red.length} red, ${passes} pass`)
+        proven &&= red.length === 0
+        green.add(file)
+      }
       const text = await switchOff(copy, guard)
       const { passes, red } = await runTests(copy, guard.tests, env)
       await writeFile(join(copy, guard.file), text)
