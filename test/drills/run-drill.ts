@@ -21,7 +21,7 @@ export type Result = {
   violations: { what: string; purchaseIds: string[] }[]
 }
 
-const quietDeadlineSeconds = 150
+const quietDeadlineSeconds = 300
 
 /** Runs a drill, looks at the invariants every second meanwhile, heals, and reconciles everything there is. */
 export async function runDrill(
