@@ -16,6 +16,8 @@ type Guard = {
   from: string
   to: string
   tests: string[]
+  /** Part of the title that must be among the red ones: others may be red because the machine is busy. */
+  expects: string
 }
 
 const checkout = join(import.meta.dirname, '../..')
@@ -29,6 +31,7 @@ export const guards: Guard[] = [
     from: 'if (inserted === 1) return { claimed: true }',
     to: 'if (inserted >= 0) return { claimed: true }',
     tests: inboxTests,
+    expects: 'does once, and answers each repeat with the first reply',
   },
   {
     mechanism: 'tombstone',
@@ -36,6 +39,7 @@ export const guards: Guard[] = [
     from: `INSERT INTO inbox (command_id, undone) VALUES (\${doId}, true) ON CONFLICT DO NOTHING`,
     to: `INSERT INTO inbox (command_id, undone) SELECT \${doId}, true WHERE false`,
     tests: inboxTests,
+    expects: 'refuses a do whose undo came first, and one that was undone',
   },
   {
     mechanism: 'nonCancellable undo',
@@ -44,6 +48,7 @@ export const guards: Guard[] = [
     from: 'CancellationScope.nonCancellable(',
     to: 'CancellationScope.cancellable(',
     tests: workflowTests,
+    expects: 'ends CANCELLED when it is cancelled between steps',
   },
   {
     mechanism: 'undo registered before its step',
@@ -53,6 +58,7 @@ export const guards: Guard[] = [
     to: `    await take(step, settings, (to) => to.takePayment(id, payment))
     undos.add('refundPayment', (to) => to.refundPayment(id))`,
     tests: workflowTests,
+    expects: 'itself included, when takePayment is rejected',
   },
   {
     mechanism: 'waiting for a step that is cancelled',
@@ -60,6 +66,7 @@ export const guards: Guard[] = [
     from: 'ActivityCancellationType.WAIT_CANCELLATION_COMPLETED',
     to: 'ActivityCancellationType.TRY_CANCEL',
     tests: workflowTests,
+    expects: 'lets a payment in flight decide',
   },
   {
     mechanism: 'CHECK that stock adds up',
@@ -68,6 +75,7 @@ export const guards: Guard[] = [
     CONSTRAINT "products_received_check" CHECK ("received" = "stock" + "held" + "sold")`,
     to: '("sold" >= 0)',
     tests: ['prisma/constraints.test.ts'],
+    expects: 'of product refuse the rows',
   },
   {
     mechanism: 'CHECK that stock is not negative',
@@ -75,6 +83,7 @@ export const guards: Guard[] = [
     from: 'CHECK ("stock" >= 0)',
     to: 'CHECK ("stock" >= -1000000)',
     tests: ['prisma/constraints.test.ts'],
+    expects: 'of product refuse the rows',
   },
   {
     mechanism: 'one purchase per Idempotency-Key',
@@ -82,6 +91,7 @@ export const guards: Guard[] = [
     from: 'CREATE UNIQUE INDEX "purchases_customer_id_idempotency_key_key"',
     to: 'CREATE INDEX "purchases_customer_id_idempotency_key_key"',
     tests: ['services/purchase/purchase.test.ts'],
+    expects: 'makes one purchase of twenty requests at once',
   },
   {
     mechanism: 'one workflow per purchase',
@@ -89,6 +99,7 @@ export const guards: Guard[] = [
     from: "workflowIdReusePolicy: 'REJECT_DUPLICATE'",
     to: "workflowIdReusePolicy: 'ALLOW_DUPLICATE'",
     tests: ['services/orchestrator/orchestrator.test.ts'],
+    expects: 'starts one saga of an event that comes again',
   },
   {
     mechanism: 'an undo that voids at the provider first',
@@ -96,6 +107,7 @@ export const guards: Guard[] = [
     from: "if (outcome === 'voided') return 'VOIDED'",
     to: "if (outcome !== undefined) return 'VOIDED'",
     tests: ['services/payment/service.test.ts'],
+    expects: 'refunds once, however often it is asked',
   },
 ]
 
@@ -128,7 +140,8 @@ async function runTests(
   const report = join(copy, 'report.json')
   await rm(report, { force: true })
   const mocha = join(copy, 'node_modules/mocha/bin/mocha.js')
-  const flags = ['--reporter', 'json', '--reporter-option', `output=${report}`]
+  const reporter = ['--reporter', 'json', '--reporter-option', `output=${report}`]
+  const flags = ['--timeout', '120000', ...reporter]
   const child = spawn(
     process.execPath,
     ['--disable-warning=TimeoutNegativeWarning', mocha, ...flags, ...files],
@@ -185,8 +198,9 @@ export async function proveGuards(signal: AbortSignal): Promise<boolean> {
       await writeFile(join(copy, guard.file), text)
       console.log(`\n${guard.mechanism} off: ${red.length} red, ${passes} pass`)
       for (const title of red) console.log(`  ${title}`)
-      rows.push([red.length > 0 ? 'noticed' : 'NOT NOTICED', guard.mechanism, red.length])
-      proven &&= red.length > 0
+      const noticed = red.some((title) => title.includes(guard.expects))
+      rows.push([noticed ? 'noticed' : 'NOT NOTICED', guard.mechanism, red.length])
+      proven &&= noticed
     }
   } finally {
     await stack.stop()
