@@ -5,7 +5,7 @@ import { databases } from '../prisma/databases.ts'
 import { generateSecrets } from './secrets.ts'
 
 /*
- * `npm run compose:secrets`: writes the .env that docker-compose.yml needs, unless there is one. It uses nothing but
+ * `npm run compose-secrets`: writes the .env that docker-compose.yml needs, unless there is one. It uses nothing but
  * Node itself, so that it also runs where only Docker is (docs/compose.md).
  */
 

@@ -6,6 +6,7 @@ import { pinoHttp } from 'pino-http'
 import type { z } from 'zod'
 import type { Caller } from './auth.ts'
 import { AppError, type ErrorKind, invalid, type Problem, toProblem } from './errors.ts'
+import { createEventStreams, type EventStream, type EventStreamLimits } from './event-streams.ts'
 import { isDatabaseAway } from './faults.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
@@ -29,6 +30,8 @@ export type Route = {
   body?: z.ZodObject
   /** Instead of a body: a form with files, which the handler reads as they arrive. */
   multipart?: Multipart
+  /** Instead of one answer: server-sent events with data of `response`. */
+  stream?: true
   status: 200 | 201 | 202 | 204
   response: z.ZodType
   /** How its service may refuse, beyond what the parts above can go wrong with; for the document. */
@@ -46,11 +49,17 @@ export type Input<R extends Route> = {
     ? FormInput<z.infer<R['multipart']['fields']>>
     : undefined
   caller: R extends { auth: true } ? Caller : undefined
+  /** Aborted when the client is gone, or the process ends. */
+  signal: R extends { stream: true } ? AbortSignal : undefined
 }
+
+type Result<R extends Route> = R extends { stream: true }
+  ? EventStream<z.input<R['response']>>
+  : z.input<R['response']>
 
 /** A function per route of a contract: a missing or superfluous one does not compile. */
 export type Handlers<T extends Routes> = {
-  [K in keyof T]: (input: Input<T[K]>) => Promise<z.input<T[K]['response']>>
+  [K in keyof T]: (input: Input<T[K]>) => Promise<Result<T[K]>>
 }
 
 export const apiPrefix = '/api/v1'
@@ -75,11 +84,14 @@ export type HttpServerOptions<T extends Routes> = {
   maxFiles?: number
   /** What is served beside the routes, such as the API's document. */
   pages?: RequestHandler
+  /** For routes with `stream`. */
+  streams?: EventStreamLimits
 }
 
 /** Starts a service's HTTP side: its routes, problem JSON, health and metrics. Port 0 takes a free one. */
 export async function startHttpServer<T extends Routes>(options: HttpServerOptions<T>) {
   const app = express()
+  const streams = createEventStreams(options.streams)
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   // Traefik is the one proxy in front: what it wrote last into X-Forwarded-For is the client.
@@ -95,6 +107,12 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       ...middleware(route, options),
       async (request, response) => {
         const input = { ...parse(route, request), caller: request.caller }
+        if (route.stream) {
+          const connect = (signal: AbortSignal) =>
+            handle({ ...input, signal }) as Promise<EventStream<unknown>>
+          await streams.answer(response, (data) => route.response.parse(data), connect)
+          return
+        }
         const result = route.multipart
           ? await withForm(request, route.multipart, options, (form) => handle({ ...input, form }))
           : await handle(input)
@@ -115,8 +133,9 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   })
   return {
     port: (server.address() as AddressInfo).port,
-    /** Lets running requests end; idle keep-alive connections are closed at once. */
+    /** Lets running requests end, but for streams; idle keep-alive connections are closed at once. */
     async close() {
+      streams.close()
       const closed = new Promise((resolve) => server.close(resolve))
       // The connection of a running request becomes idle later, and would stay open for seconds.
       const closingIdle = setInterval(() => server.closeIdleConnections(), 50)

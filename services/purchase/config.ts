@@ -20,6 +20,9 @@ const variables = {
   ...authEnv,
   ...shopEnv,
   GRPC_ADDRESS: env.text,
+  /** Streams of progress that are open at once, per replica. */
+  EVENT_STREAMS_MAX: env.count.default(500),
+  EVENT_STREAM_DEADLINE_MS: env.durationMs.default(300_000),
   /** Whether only customers with a verified email address may buy. */
   REQUIRE_VERIFIED_EMAIL: z.stringbool().default(false),
 }

@@ -7,6 +7,13 @@ export function createHandlers(service: PurchaseService): Handlers<typeof purcha
     createPurchase: ({ caller, body, headers }) =>
       service.create(caller, body, headers['idempotency-key']),
     listPurchases: ({ caller, query }) => service.listOwn(caller.accountId, query),
+    watchPurchase: ({ caller, params, headers, signal }) =>
+      service.watchOwn(
+        caller.accountId,
+        params.id.toLowerCase(),
+        headers['last-event-id'] ?? 0,
+        signal,
+      ),
     getPurchase: ({ caller, params }) => service.getOwn(caller.accountId, params.id),
   }
 }

@@ -14,6 +14,7 @@ import { createAnswers } from './answers.ts'
 import { type Config, readConfig } from './config.ts'
 import { consumeProgress, createEventHandlers } from './events.ts'
 import { createHandlers } from './http.ts'
+import { createProgressFeed } from './progress-feed.ts'
 import { connectRepository } from './repository.ts'
 import { createPurchaseService } from './service.ts'
 
@@ -36,12 +37,17 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     await connectKafka('purchase', config, { logger, metrics }),
     (open) => open.close(),
   )
+  const feed = starting.adopt(
+    createProgressFeed({ redis, repository, logger, registry: metrics.registry }),
+    (open) => open.close(),
+  )
   const service = createPurchaseService({
     repository,
     accounts,
     products,
     publish: kafka.publish,
     answers: createAnswers({ redis, logger, registry: metrics.registry }),
+    feed,
     currencyCode: config.SHOP_CURRENCY,
     requireVerifiedEmail: config.REQUIRE_VERIFIED_EMAIL,
     logger,
@@ -69,6 +75,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     handlers: createHandlers(service),
     authenticate: createAuthentication(config),
     limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
+    streams: { max: config.EVENT_STREAMS_MAX, deadlineMs: config.EVENT_STREAM_DEADLINE_MS },
     health: { database: repository.answers, progress: progress.joined, results: results.joined },
   })
   starting.defer(() => http.close())

@@ -14,10 +14,12 @@ import { sendEvent, sendReply } from '../../shared/messages.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
+import { connectTestRedis } from '../../test/helpers/redis.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createTestTopics, type StoredMessage, type TestTopics } from '../../test/helpers/topics.ts'
 import { consumeProgress, createEventHandlers } from './events.ts'
 import { createHandlers } from './http.ts'
+import { createProgressFeed } from './progress-feed.ts'
 import { connectRepository } from './repository.ts'
 import { createPurchaseService, type PurchaseService } from './service.ts'
 
@@ -56,8 +58,12 @@ describe('purchases', () => {
       await connectRepository({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 10 }),
       (it) => it.close(),
     )
+    // Nobody is there: progress is stored all the same.
+    const redis = open.adopt(await connectTestRedis(['127.0.0.1:1']), (it) => it.close())
+    const feed = open.adopt(createProgressFeed({ ...redis, repository }), (it) => it.close())
     service = createPurchaseService({
       repository,
+      feed,
       ...(await connectNeighbours()),
       publish: (topic, message, deadlineMs) => {
         if (kafkaIsAway) return Promise.reject(new AppError('unavailable', 'Kafka is away'))

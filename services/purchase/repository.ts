@@ -64,6 +64,10 @@ export async function connectRepository(config: DatabaseConfig) {
     findOwn: (id: string, customerId: string): Promise<PurchaseWithSteps | null> =>
       prisma.purchase.findUnique({ where: { id, customerId }, include: oldestFirst }),
 
+    /** Those of them that exist, whoever owns them. */
+    findMany: (ids: string[]): Promise<PurchaseWithSteps[]> =>
+      prisma.purchase.findMany({ where: { id: { in: ids } }, include: oldestFirst }),
+
     listOwn: (
       customerId: string,
       { limit, cursor }: { limit: number; cursor?: string | undefined },

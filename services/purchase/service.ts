@@ -3,16 +3,22 @@ import type { Caller } from '../../shared/auth.ts'
 import { commands } from '../../shared/contracts/commands.ts'
 import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
 import { page } from '../../shared/contracts/list.ts'
-import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
-import { steps } from '../../shared/contracts/steps.ts'
+import type {
+  AcceptedPurchase,
+  CreatePurchase,
+  Purchase,
+  PurchaseEvent,
+} from '../../shared/contracts/purchase.ts'
 import { AppError, unprocessable } from '../../shared/errors.ts'
+import type { EventStream } from '../../shared/event-streams.ts'
 import type { GrpcClient } from '../../shared/grpc.ts'
-import { apiPrefix } from '../../shared/http.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
 import type { Answer, Answers } from './answers.ts'
-import type { Progress, PurchaseRow, PurchaseWithSteps, Repository } from './repository.ts'
+import type { ProgressFeed } from './progress-feed.ts'
+import type { Progress, PurchaseRow, Repository } from './repository.ts'
+import { acceptance, toPurchase } from './views.ts'
 
 type Deps = {
   repository: Repository
@@ -21,6 +27,8 @@ type Deps = {
   publish: Publish
   /** In front of the repository; without them it is asked for every key. */
   answers?: Answers
+  /** Tells live readers, and is told what changed. */
+  feed: ProgressFeed
   currencyCode: string
   requireVerifiedEmail: boolean
   logger: Logger
@@ -138,7 +146,22 @@ export function createPurchaseService(deps: Deps) {
       return { items: items.map(toPurchase), next_cursor }
     },
 
-    addProgress: (progress: Progress) => repository.addProgress(progress),
+    /** How a purchase goes on, behind the event `after`, until it has ended or `signal` is aborted. */
+    async watchOwn(
+      customerId: string,
+      id: string,
+      after: number,
+      signal: AbortSignal,
+    ): Promise<EventStream<PurchaseEvent>> {
+      const known = await deps.feed.read(id)
+      if (known?.customerId !== customerId) throw new AppError('not_found', 'no such purchase')
+      return deps.feed.watch(known, after, signal)
+    },
+
+    async addProgress(progress: Progress): Promise<void> {
+      await repository.addProgress(progress)
+      deps.feed.note(progress.purchaseId)
+    },
 
     /** The step that ended the purchase shows, also when it was never answered. */
     async end(ended: PurchaseEnded): Promise<void> {
@@ -154,6 +177,7 @@ export function createPurchaseService(deps: Deps) {
         })
       }
       const changed = await repository.end(ended)
+      deps.feed.note(ended.purchase_id)
       logger.info(
         { purchase_id: ended.purchase_id, status: ended.status, changed },
         'purchase ended',
@@ -201,16 +225,6 @@ function toFirst(row: PurchaseRow): Answer {
   return { bodyHash: row.bodyHash, accepted: acceptance(row) }
 }
 
-function acceptance(row: PurchaseRow): AcceptedPurchase {
-  return {
-    purchase_id: row.id,
-    status: 'ACCEPTED',
-    amount: Number(row.amount),
-    currency_code: row.currencyCode,
-    links: { self: `${apiPrefix}/purchases/${row.id}` },
-  }
-}
-
 function toAccepted(row: PurchaseRow): PurchaseAccepted {
   return {
     purchase_id: row.id,
@@ -219,36 +233,5 @@ function toAccepted(row: PurchaseRow): PurchaseAccepted {
     amount: Number(row.amount),
     currency_code: row.currencyCode,
     payment_method: row.paymentMethod,
-  }
-}
-
-/** A declined payment is one that the customer can look at. */
-function leavesARecord({ outcome, reason }: PurchaseWithSteps['steps'][number]): boolean {
-  return outcome === 'done' || reason === 'payment_declined'
-}
-
-function toPurchase(row: PurchaseWithSteps): Purchase {
-  const made = new Set(row.steps.filter(leavesARecord).map(({ name }) => name))
-  const { links, ...rest } = acceptance(row)
-  return {
-    ...rest,
-    status: row.status as Purchase['status'],
-    links: {
-      ...links,
-      ...(made.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
-      ...(made.has(steps.takePayment) && { payment: `${apiPrefix}/payments/${row.id}` }),
-    },
-    lines: row.lines as Purchase['lines'],
-    payment_method: row.paymentMethod,
-    reason: row.reason,
-    failed_step: row.failedStep,
-    steps: row.steps.map(({ name, outcome, reason, at }) => ({
-      name,
-      outcome,
-      reason,
-      at: at.toISOString(),
-    })),
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
   }
 }

@@ -65,6 +65,18 @@ export const Purchase = AcceptedPurchase.extend({
 })
 export type Purchase = z.infer<typeof Purchase>
 
+/** What a stream begins behind: the `id` of the last event that the client has. */
+export const LastEventId = z.object({
+  'last-event-id': z.coerce.number().int().min(0).max(1_000_000).optional(),
+})
+
+/** The id of the event `end`, behind every step's sequence. */
+export const endSequence = 1_000
+
+/** The data of an event: of `step` that step, of `end` the whole purchase. */
+export const PurchaseEvent = z.union([Purchase, PurchaseStep])
+export type PurchaseEvent = z.infer<typeof PurchaseEvent>
+
 export const purchaseRoutes = {
   createPurchase: {
     method: 'post',
@@ -95,5 +107,16 @@ export const purchaseRoutes = {
     params: IdParams,
     status: 200,
     response: Purchase,
+  },
+  watchPurchase: {
+    method: 'get',
+    path: '/purchases/:id/events',
+    summary: 'Server-sent events: a `step` for each step, at last an `end`; 204 behind that',
+    auth: true,
+    params: IdParams,
+    headers: LastEventId,
+    stream: true,
+    status: 200,
+    response: PurchaseEvent,
   },
 } as const satisfies Routes
