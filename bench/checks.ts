@@ -16,6 +16,9 @@ export type CheckOptions = {
 const overdueMs = 60_000
 const maxNamed = 20
 
+/** The one check that is about time. */
+export const overdueCheck = 'no settlement is overdue'
+
 const unfinished = new Set(['ACCEPTED', 'PROCESSING'])
 /** What a payment's status says about the provider's ledger. */
 const ledgerOf: Record<string, string> = {
@@ -93,7 +96,7 @@ export function checkSnapshot(snapshot: Snapshot, { live = false }: CheckOptions
       `${snapshot.ledger.length} ledger entries`,
     ),
     toCheck('nothing without its purchase', strayFindings(snapshot), 'no strays'),
-    toCheck('no settlement is overdue', tellAll(purchases, overdueFindings), 'none'),
+    toCheck(overdueCheck, tellAll(purchases, overdueFindings), 'none'),
   ]
 }
 

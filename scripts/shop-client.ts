@@ -71,9 +71,13 @@ export async function registerCustomer(api: string) {
     createCategory: (name: string) =>
       post<Category>('/categories', { name, description: `All about ${name}` }),
     createProduct: (product: CreateProduct) => post<Product>('/products', product),
-    buy: (body: { order_items: CreatePurchase['order_items']; method?: string }) =>
+    buy: (
+      body: { order_items: CreatePurchase['order_items']; method?: string },
+      idempotencyKey?: string,
+    ) =>
       request<AcceptedPurchase>(api, 'POST', '/purchases', {
         token,
+        ...(idempotencyKey !== undefined && { headers: { 'idempotency-key': idempotencyKey } }),
         body: {
           order_items: body.order_items,
           payment: { currency_code: 'VND', ...(body.method && { method: body.method }) },

@@ -77,6 +77,8 @@ function serviceSpec(
 export type OwnStack = Stack & {
   /** Resolves when the stack has stopped, whoever asked for it. */
   ended: Promise<void>
+  /** Replaces the variables that a service is given beside the usual ones, from its next start on. */
+  setServiceEnv(name: ServiceName, extra: Record<string, string>): void
 }
 
 async function choosePorts(
@@ -190,6 +192,8 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     signal: async (name, signal) => supervisor.signal(name, signal),
     stopProcess: (name) => supervisor.stop(name),
     startProcess: (name) => supervisor.start(name),
+    setServiceEnv: (name, extra) =>
+      supervisor.setEnv(name, { ...serviceEnv(name, info), ...options.env?.[name], ...extra }),
   }
 
   const token = randomBytes(24).toString('base64url')

@@ -117,6 +117,10 @@ function supervise(spec: ProcessSpec, logFile: string, log: Log) {
       await ended
       clearTimeout(deadline)
     },
+    /** What it gets from its next start on. */
+    setEnv(env: Record<string, string>): void {
+      spec.env = env
+    },
     signal(signal: NodeJS.Signals): void {
       if (!child?.kill(signal)) throw new Error(`${spec.name} is not running`)
     },
@@ -183,6 +187,7 @@ export function createSupervisor(logDir: string, log: Log) {
       await stopKind('engine')
     },
     signal: (name: string, signal: NodeJS.Signals) => find(name).signal(signal),
+    setEnv: (name: string, env: Record<string, string>) => find(name).setEnv(env),
     stop: (name: string) => find(name).stop(),
     async start(name: string): Promise<void> {
       find(name).start()

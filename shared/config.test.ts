@@ -29,6 +29,8 @@ describe('loadConfig', () => {
       KAFKA_BROKERS: ['127.0.0.1:9092', '127.0.0.1:9093'],
       KAFKA_TOPIC_PREFIX: '',
       CONSUMER_CONCURRENCY: 64,
+      FAULTS: [],
+      FAULT_SEED: 1,
     })
   })
 
@@ -37,6 +39,19 @@ describe('loadConfig', () => {
 
     assert.deepEqual(config, { NAME: 'a' })
     assert.ok(Object.isFrozen(config))
+  })
+
+  it('refuses faults in production, and takes them elsewhere', () => {
+    const faults = JSON.stringify([{ message: 'drop', topics: ['replies'] }])
+    const load = (appEnv: Record<string, string>) =>
+      loadConfig(
+        { ...processEnv, ...kafkaEnv },
+        { HTTP_PORT: '1', KAFKA_BROKERS: 'a:1', FAULTS: faults, ...appEnv },
+      )
+
+    assert.equal(load({ APP_ENV: 'local' }).FAULTS.length, 1)
+    assert.throws(() => load({ APP_ENV: 'production' }), breaks(/FAULTS: not in production/))
+    assert.throws(() => load({}), breaks(/FAULTS: not in production/))
   })
 
   it('names every variable that is missing', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Fault } from './fault-injection.ts'
 import { minorUnits } from './money.ts'
 
 const port = z.coerce.number().int().min(0).max(65535)
@@ -38,7 +39,13 @@ export const kafkaEnv = {
   KAFKA_BROKERS: list,
   KAFKA_TOPIC_PREFIX: z.string().default(''),
   CONSUMER_CONCURRENCY: count.default(64),
+  /** What a drill makes go wrong: a JSON list of `Fault`. */
+  FAULTS: json(z.array(Fault)).default([]),
+  FAULT_SEED: z.coerce.number().int().default(1),
 }
+
+/** Variables that must be empty in production. */
+const drillsOnly = ['FAULTS'] as const
 
 export const databaseEnv = {
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
@@ -77,7 +84,17 @@ export function loadConfig<T extends z.ZodRawShape>(
 ): Readonly<z.infer<z.ZodObject<T>>> {
   const set = Object.entries(environment).filter(([, value]) => value !== '')
   const result = z.object(shape).safeParse(Object.fromEntries(set))
-  if (result.success) return Object.freeze(result.data)
+  if (result.success) {
+    refuseDrills(result.data)
+    return Object.freeze(result.data)
+  }
   const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   throw new ConfigError(`invalid configuration: ${problems.join('; ')}`)
+}
+
+function refuseDrills(config: Record<string, unknown>): void {
+  if (config.APP_ENV !== 'production') return
+  const set = drillsOnly.filter((name) => (config[name] as unknown[] | undefined)?.length)
+  if (set.length === 0) return
+  throw new ConfigError(`invalid configuration: ${set.join()}: not in production (APP_ENV)`)
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
 import { deadLetterHeaders } from './contracts/dead-letters.ts'
 import type { Topic } from './contracts/topics.ts'
+import { type FaultConfig, injectFaults } from './fault-injection.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 import type { Logger } from './logger.ts'
@@ -26,7 +27,7 @@ export type KafkaConfig = {
   KAFKA_BROKERS: string[]
   KAFKA_TOPIC_PREFIX: string
   CONSUMER_CONCURRENCY: number
-}
+} & FaultConfig
 
 export type ConsumeOptions = {
   /** The consumer group; replicas of one service share it. */
@@ -78,7 +79,7 @@ export async function connectKafka(
     return consumer
   }
 
-  return {
+  const client = {
     /** Only a consumer sends bytes on; everybody else says what they mean. */
     publish: publish as Publish,
     consume,
@@ -88,6 +89,7 @@ export async function connectKafka(
       await producer.disconnect()
     },
   }
+  return config.FAULTS.length === 0 ? client : injectFaults(client, config, logger)
 }
 
 type ConsumerDeps = {

@@ -36,9 +36,10 @@ export async function setUpTemporal(address: string): Promise<void> {
   const connection = await Connection.connect({ address })
   try {
     await registerNamespace(connection)
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({
-      namespace,
-    })
+    // A server that is busy may not know at once what it has registered.
+    const { customAttributes } = await waitFor('the namespace', () =>
+      connection.operatorService.listSearchAttributes({ namespace }),
+    )
     const missing = Object.entries(searchAttributes).filter(([name]) => !(name in customAttributes))
     if (missing.length === 0) return
     await connection.operatorService.addSearchAttributes({

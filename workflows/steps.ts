@@ -22,6 +22,8 @@ export type StepSettings = {
   stepTimeoutMs: number
   /** How often a step is tried before the purchase is undone. */
   stepAttempts: number
+  /** Between attempts of a stuck undo, ms. Purchases that started before it was a setting have none. */
+  undoPauseMs?: number
 }
 
 /** The SDK's real default is TRY_CANCEL, which would undo a step while its command may still be running. */
@@ -31,7 +33,7 @@ const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterva
 
 /** When these have failed, after 15 to 75 s, an undo counts as stuck and goes to the slow schedule. */
 const undoAttempts = 6
-const slowRetry = { initialInterval: '30 s', backoffCoefficient: 1 } as const
+const defaultUndoPauseMs = 30_000
 
 function activities(step: StepName, settings: StepSettings, options: ActivityOptions): Activities {
   return proxyActivities<Activities>({
@@ -72,10 +74,11 @@ export function undoSoon(step: StepName, settings: StepSettings): Activities {
  * of its own, and can be left at once: the one before it may still wait for its reply.
  */
 export function undoOnceMore(step: StepName, settings: StepSettings, round: number): Activities {
+  const initialInterval = settings.undoPauseMs ?? defaultUndoPauseMs
   return activities(step, settings, {
     activityId: `${steps[step]}-${round}`,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: slowRetry,
+    retry: { initialInterval, backoffCoefficient: 1 },
   })
 }
 

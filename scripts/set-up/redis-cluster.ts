@@ -11,7 +11,7 @@ export function connectNode(host: string, port: number): Redis {
     lazyConnect: true,
     retryStrategy: null,
     connectTimeout: 2000,
-    commandTimeout: 2000,
+    commandTimeout: 10_000,
   })
   return redis.on('error', () => {})
 }

@@ -1,5 +1,6 @@
-import { Client } from 'minio'
+import { Client, S3Error } from 'minio'
 import type { MediaKind } from '../../shared/contracts/media.ts'
+import { AppError } from '../../shared/errors.ts'
 
 export type Storage = ReturnType<typeof createStorage>
 
@@ -44,7 +45,8 @@ export function createStorage(config: StorageConfig) {
 
     async put(key: string, contentType: string, content: Buffer): Promise<void> {
       const [bucket, name] = split(key)
-      await client.putObject(bucket, name, content, content.length, headersOf(contentType))
+      const headers = headersOf(contentType)
+      await answered(client.putObject(bucket, name, content, content.length, headers))
     },
 
     /** Stores what is too large for memory. What a failure leaves is for `remove`. */
@@ -55,15 +57,15 @@ export function createStorage(config: StorageConfig) {
     ): Promise<void> {
       const [bucket, name] = split(key)
       const headers = headersOf(contentType)
-      const uploadID = await client.initiateNewMultipartUpload(bucket, name, headers)
+      const uploadID = await answered(client.initiateNewMultipartUpload(bucket, name, headers))
       const parts: { part: number; etag: string }[] = []
       for await (const block of blocksOf(content, partBytes)) {
         const partNumber = parts.length + 1
         const place = { bucketName: bucket, objectName: name, uploadID, partNumber, headers: {} }
-        const { etag } = await client.uploadPart(place, block)
+        const { etag } = await answered(client.uploadPart(place, block))
         parts.push({ part: partNumber, etag })
       }
-      await client.completeMultipartUpload(bucket, name, uploadID, parts)
+      await answered(client.completeMultipartUpload(bucket, name, uploadID, parts))
     },
 
     /** Removes whatever there is of a file: whole, in parts or nothing. */
@@ -74,6 +76,16 @@ export function createStorage(config: StorageConfig) {
       await client.removeObject(bucket, name)
       if (kind === 'image') await client.removeObject(...split(thumbnailKey(id)))
     },
+  }
+}
+
+/** What the storage answers, be it an error of its own; without an answer the client had better try again. */
+async function answered<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (cause) {
+    if (cause instanceof S3Error) throw cause
+    throw new AppError('unavailable', 'the object storage does not answer; try again', { cause })
   }
 }
 

@@ -15,6 +15,10 @@ const variables = {
   STEP_ATTEMPTS: env.count.default(3),
   /** A saga that runs for longer is shown to an operator. */
   SAGA_OVERDUE_MS: env.durationMs.default(300_000),
+  /** Between attempts of an undo that is stuck. */
+  UNDO_PAUSE_MS: env.durationMs.default(30_000),
+  /** Workflows that the worker keeps in memory; the others are replayed when they go on. */
+  MAX_CACHED_WORKFLOWS: env.count.default(500),
 }
 
 export type Config = ReturnType<typeof readConfig>

@@ -53,13 +53,21 @@ export async function start(
   const sagas = createSagas({
     client,
     gate,
-    settings: { stepTimeoutMs: config.STEP_TIMEOUT_MS, stepAttempts: config.STEP_ATTEMPTS },
+    settings: {
+      stepTimeoutMs: config.STEP_TIMEOUT_MS,
+      stepAttempts: config.STEP_ATTEMPTS,
+      undoPauseMs: config.UNDO_PAUSE_MS,
+    },
     announce: (ended) => sendEvent(kafka.publish, 'purchaseEnded', ended),
     logger,
     recovery,
   })
   const worker = starting.adopt(
-    await startWorker(temporal, { publish: kafka.publish, onEnd: gate.leave }),
+    await startWorker(
+      temporal,
+      { publish: kafka.publish, onEnd: gate.leave },
+      { maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS },
+    ),
     (open) => open.close(),
   )
   const replies = starting.adopt(

@@ -84,6 +84,8 @@ describe('orchestrator', () => {
       MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,
       STEP_TIMEOUT_MS: 3_000,
       STEP_ATTEMPTS: 5,
+      UNDO_PAUSE_MS: 30_000,
+      MAX_CACHED_WORKFLOWS: 500,
       ...temporal.config,
       ...topics.config,
     } as const

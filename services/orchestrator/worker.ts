@@ -13,6 +13,7 @@ const shutdownGraceTime = '5 s'
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
+  { maxCachedWorkflows }: { maxCachedWorkflows: number },
 ) {
   const worker = await Worker.create({
     connection: temporal.connection,
@@ -20,7 +21,7 @@ export async function startWorker(
     taskQueue,
     workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
     activities: createActivities(deps),
-    maxCachedWorkflows: 500,
+    maxCachedWorkflows,
     maxConcurrentWorkflowTaskPolls: 4,
     maxConcurrentActivityTaskPolls: 4,
     stickyQueueScheduleToStartTimeout: '3 s',

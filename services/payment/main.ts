@@ -1,5 +1,6 @@
 import { createAuthentication } from '../../shared/auth.ts'
 import { paymentRoutes } from '../../shared/contracts/payment.ts'
+import { injectProviderFaults } from '../../shared/fault-injection.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
@@ -35,12 +36,14 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   const kafka = starting.adopt(await connectKafka('payment', config, { logger, metrics }), (open) =>
     open.close(),
   )
+  const simulator = createSimulator({
+    repository: simulatorRepository,
+    refundFailures: config.SIM_REFUND_FAILURES,
+  })
+  const drilled = config.FAULTS.length > 0
   const service = createPaymentService({
     repository,
-    provider: createSimulator({
-      repository: simulatorRepository,
-      refundFailures: config.SIM_REFUND_FAILURES,
-    }),
+    provider: drilled ? injectProviderFaults(simulator, config, logger) : simulator,
     providerTimeoutMs: config.PROVIDER_TIMEOUT_MS,
     logger,
   })

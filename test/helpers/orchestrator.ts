@@ -78,6 +78,8 @@ export async function startOrchestrator({
     STEP_TIMEOUT_MS: stepTimeoutMs,
     STEP_ATTEMPTS: stepAttempts,
     SAGA_OVERDUE_MS: overdueMs,
+    UNDO_PAUSE_MS: 30_000,
+    MAX_CACHED_WORKFLOWS: 500,
     ...operators.config,
     ...temporal.config,
     ...topics.config,

@@ -1,17 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startStack } from '../../scripts/start-stack.ts'
+import { type StackOptions, startStack } from '../../scripts/start-stack.ts'
 
 /** A whole stack for one test file, for tests that break things or count everything there is. */
-export async function startOwnStack() {
+export async function startOwnStack(options: Omit<StackOptions, 'dataDir' | 'portOffset'> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'saga-drill-'))
-  const stack = await startStack({ dataDir, portOffset: 'free' })
+  const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
   return {
     stack,
-    async close() {
+    /** `keep`: for somebody to look at what it has left. */
+    async close({ keep = false } = {}) {
       await stack.stop()
-      await rm(dataDir, { recursive: true, force: true })
+      if (!keep) await rm(dataDir, { recursive: true, force: true })
     },
   }
 }

@@ -24,11 +24,15 @@ export function startServiceProcess(service: string, environment: Record<string,
     /** All that it has written. */
     output: () => output,
     /** Its HTTP port, as soon as it has started. */
-    port: () =>
-      waitFor(`${service} to start`, () => {
-        const port = /"port":(\d+),"msg":"started"/.exec(output)?.[1]
-        return port === undefined ? undefined : Number(port)
-      }),
+    port: (deadlineMs?: number) =>
+      waitFor(
+        `${service} to start`,
+        () => {
+          const port = /"port":(\d+),"msg":"started"/.exec(output)?.[1]
+          return port === undefined ? undefined : Number(port)
+        },
+        deadlineMs,
+      ),
     /** Its exit code; null when a signal ended it. */
     exited: async (): Promise<number | null> => (await closed)[0],
     /** Asks it to end. */

@@ -44,6 +44,8 @@ export async function createTestTopics({ partitions = 2 } = {}) {
     KAFKA_BROKERS: urls.kafkaBrokers,
     KAFKA_TOPIC_PREFIX: prefix,
     CONSUMER_CONCURRENCY: 16,
+    FAULTS: [],
+    FAULT_SEED: 1,
   }
   const open = new AsyncDisposableStack()
   open.defer(async () => {

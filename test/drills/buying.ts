@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { Client } from 'pg'
+import { inParallel } from '../../bench/in-parallel.ts'
+import { type Customer, request } from '../../scripts/shop-client.ts'
+import { databaseUrl } from '../../scripts/stack-client.ts'
+import { waitFor } from '../../scripts/wait-for.ts'
+import type { Product } from '../../shared/contracts/product.ts'
+import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import { newId } from '../../shared/ids.ts'
+import type { Bought } from './buyers.ts'
+import type { Drill } from './drill.ts'
+import type { Rig } from './rig.ts'
+
+const sameKeyTimes = 100
+const cancelPath = '/purchases/:id/cancel'
+
+/** Many buyers, each wanting one of few units: exactly so many get one. */
+async function sellOut(rig: Rig): Promise<void> {
+  const units = rig.purchases / 4
+  const { customers, addProduct } = await rig.buyers()
+  const product = await addProduct(units)
+  const body = { order_items: [{ product_id: product.id, quantity: 1 }] }
+  const wanted = Array.from({ length: rig.purchases }, (_, index) => index)
+  const answers = await inParallel(wanted, 50, async (index): Promise<Bought> => {
+    const customer = customers[index % customers.length] as Customer
+    const { status, body: accepted } = await customer.buy(body)
+    return { status, tries: 1, purchaseId: status === 202 ? accepted.purchase_id : undefined }
+  })
+  rig.note(answers)
+  const refused = answers.filter(({ status }) => status !== 202).length
+  const count = async (status: string) =>
+    (await rig.rows()).filter((row) => row.status === status).length
+  await waitFor(
+    'all purchases to end',
+    async () => (await count('COMPLETED')) + (await count('REJECTED')) + refused === rig.purchases,
+    120_000,
+  )
+  const completed = await count('COMPLETED')
+  const { body: left } = await request<Product>(
+    rig.stack.urls.api,
+    'GET',
+    `/products/${product.id}`,
+  )
+  rig.say(
+    `${rig.purchases} buyers, ${units} units: ${completed} got one, stock is ${left.inventory}`,
+  )
+  rig.require(completed === units, `${completed} of ${units} units were sold`)
+  rig.require(left.inventory === 0, `stock is ${left.inventory}`)
+}
+
+/** One key, many times at once: one purchase, one payment, equal answers. */
+async function repeatOneKey(rig: Rig): Promise<void> {
+  const { customers, products } = await rig.buyers()
+  const product = products.at(-1) as Product
+  const rounds = rig.short ? 1 : rig.purchases
+  for (let round = 0; round < rounds; round++) {
+    const customer = rig.random.pick(customers)
+    const key = newId()
+    const body = { order_items: [{ product_id: product.id, quantity: 1 }] }
+    const answers = await Promise.all(
+      Array.from({ length: sameKeyTimes }, () => customer.buy(body, key)),
+    )
+    const statuses = [...new Set(answers.map(({ status }) => status))]
+    const different = new Set(answers.map((answer) => JSON.stringify(answer.body)))
+    const purchaseId = answers[0]?.body.purchase_id ?? ''
+    rig.require(statuses.join() === '202', `answered ${statuses.join()}`, [purchaseId])
+    rig.require(different.size === 1, `${different.size} different answers`, [purchaseId])
+    rig.note([{ status: 202, tries: sameKeyTimes, purchaseId }])
+    const { status } = await customer.waitForEnd(purchaseId)
+    rig.require(status === 'COMPLETED', `ended ${status}`, [purchaseId])
+    const rows = await rowsUnderKey(rig, key)
+    rig.require(rows === 1, `${rows} purchases under one key`, [purchaseId])
+  }
+  rig.say(`one key ${sameKeyTimes} times at once, ${rounds} times over`)
+}
+
+async function rowsUnderKey(rig: Rig, key: string): Promise<number> {
+  const db = new Client({ connectionString: databaseUrl(rig.stack, 'purchase') })
+  await db.connect()
+  try {
+    const sql = 'SELECT count(*)::int AS count FROM purchases WHERE idempotency_key = $1'
+    return (await db.query<{ count: number }>(sql, [key])).rows[0]?.count ?? 0
+  } finally {
+    await db.end()
+  }
+}
+
+/** Where a customer changes their mind: at once, behind each step, and when all is over. */
+const boundaries = ['ACCEPTED', 'reserve-stock', 'create-order', 'take-payment', 'END'] as const
+
+async function cancelEverywhere(rig: Rig): Promise<void> {
+  // Each command waits a moment, so that there is time between the steps.
+  const slow = [{ at: 'before-handle', action: 'delay', ms: 400 } as const]
+  await rig.inject({ product: slow, order: slow, payment: slow })
+  const { customers, products } = await rig.buyers()
+  const product = products.at(-1) as Product
+  const wanted = Array.from({ length: rig.purchases }, (_, index) => index)
+  await inParallel(wanted, 5, async (index) => {
+    const customer = customers[index % customers.length] as Customer
+    const boundary = boundaries[index % boundaries.length] as (typeof boundaries)[number]
+    const { status, body } = await customer.buy({
+      order_items: [{ product_id: product.id, quantity: 1 }],
+    })
+    const id = body.purchase_id
+    rig.note([{ status, tries: 1, purchaseId: id }])
+    if (boundary === 'END') await customer.waitForEnd(id)
+    else if (boundary !== 'ACCEPTED') {
+      await waitFor(`${boundary} of ${id}`, async () =>
+        (await customer.getPurchase(id)).steps.some(({ name }) => name === boundary),
+      )
+    }
+    const cancel = () =>
+      request(rig.stack.urls.api, 'POST', `/purchases/${id}/cancel`, { token: customer.token })
+    const answers = [(await cancel()).status, (await cancel()).status]
+    const end = await customer.waitForEnd(id)
+    const allowed = answers.every((answer) => answer === 202 || answer === 409)
+    rig.require(allowed, `cancel at ${boundary} was answered ${answers.join()}`, [id])
+    const early = boundary === 'ACCEPTED' || boundary === 'reserve-stock'
+    const expected = early ? ['CANCELLED'] : ['CANCELLED', 'COMPLETED']
+    rig.require(expected.includes(end.status), `cancelled at ${boundary}: ${end.status}`, [id])
+    if (boundary === 'END') rig.require(answers[0] === 409, 'an end was cancelled', [id])
+  })
+}
+
+export const buyingDrills: Drill[] = [
+  {
+    id: 'F13',
+    about: 'three of ten payments are declined',
+    purchases: 100,
+    short: 20,
+    async run(rig) {
+      const bought = await rig.buy({ methods: { sim_declined: 0.3 } })
+      assert.ok(bought.length > 0)
+    },
+  },
+  {
+    id: 'F14',
+    about: 'four buyers for each unit there is',
+    purchases: 200,
+    short: 40,
+    run: sellOut,
+  },
+  {
+    id: 'F15',
+    about: 'one Idempotency-Key a hundred times at once',
+    purchases: 10,
+    short: 1,
+    run: repeatOneKey,
+  },
+  {
+    id: 'F16',
+    about: 'the customer cancels at each step boundary',
+    purchases: 100,
+    short: 10,
+    run: cancelEverywhere,
+    missing: () =>
+      Object.values(purchaseRoutes).some(({ path }) => (path as string) === cancelPath)
+        ? undefined
+        : `there is no POST ${cancelPath}`,
+  },
+]

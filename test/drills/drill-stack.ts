@@ -1,0 +1,17 @@
+import { startOwnStack } from '../helpers/own-stack.ts'
+import { type Profile, profileEnv } from './profile.ts'
+
+export type DrillStack = Awaited<ReturnType<typeof startDrillStack>>
+
+/** A whole shop to break. */
+export async function startDrillStack(profile: Profile, signal?: AbortSignal) {
+  const own = await startOwnStack({
+    env: { orchestrator: profileEnv(profile) },
+    ...(signal && { signal }),
+  })
+  return {
+    ...own,
+    /** What the drills before have left in dead-letters. */
+    deadLetters: 0,
+  }
+}

@@ -1,0 +1,224 @@
+import { glob, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
+import type { ServiceName } from '../../scripts/service-env.ts'
+import { databaseUrl } from '../../scripts/stack-client.ts'
+import type { OwnStack } from '../../scripts/start-stack.ts'
+import { waitFor } from '../../scripts/wait-for.ts'
+import type { Fault } from '../../shared/fault-injection.ts'
+import { type Bought, type Buyers, type BuyOptions, openBuyers } from './buyers.ts'
+import { type Profile, profileEnv } from './profile.ts'
+import { createRandom } from './random.ts'
+
+type Env = Record<string, string>
+
+export type RigOptions = {
+  stack: OwnStack
+  seed: number
+  purchases: number
+  /** The form of `npm test`. */
+  short: boolean
+  profile: Profile
+  print: (line: string) => void
+}
+
+/** A purchase that was answered 202, as its row has it. */
+export type PurchaseRow = { id: string; status: string; createdAt: Date; updatedAt: Date }
+
+const backDeadlineMs = 120_000
+
+export type Rig = Awaited<ReturnType<typeof openRig>>
+
+/** What a drill has in its hands: a running shop, buyers, and ways to break it. */
+export async function openRig(options: RigOptions) {
+  const { stack, seed, purchases, short, profile, print } = options
+  const startedAt = Date.now()
+  const random = createRandom(seed)
+  const faultLines = await followFaults(stack.dataDir)
+  const changed = new Set<ServiceName>()
+  const accepted: string[] = []
+  const violations: { what: string; purchaseIds: string[] }[] = []
+  let healedAt: number | undefined
+  let poisoned = 0
+  let opened: Promise<Buyers> | undefined
+
+  function say(what: string): void {
+    print(`[${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)}] ${what}`)
+  }
+
+  function require(holds: boolean, what: string, purchaseIds: string[] = []): void {
+    if (holds) return
+    violations.push({ what, purchaseIds })
+    say(`VIOLATED: ${what}`)
+  }
+
+  const buyers = () => {
+    opened ??= openBuyers(stack.urls.api, random, purchases)
+    return opened
+  }
+
+  function note(bought: Bought[]): Bought[] {
+    accepted.push(...bought.flatMap(({ purchaseId }) => purchaseId ?? []))
+    const failed = bought.filter(({ status }) => ![202, 409, 422].includes(status))
+    const answers = failed.map(({ status }) => status || 'none').join(' ')
+    require(failed.length === 0, `${failed.length} requests never got an answer: ${answers}`)
+    return bought
+  }
+
+  async function processOf(name: string) {
+    const { processes } = await stack.status()
+    const found = processes.find((process) => process.name === name)
+    if (!found) throw new Error(`no process is called ${name}`)
+    return found
+  }
+
+  async function back(name: string, restarts = 0): Promise<void> {
+    await waitFor(
+      `${name} to be back`,
+      async () => {
+        const process = await processOf(name)
+        return process.state === 'ready' && process.restarts >= restarts
+      },
+      backDeadlineMs,
+    )
+    healedAt = Date.now()
+  }
+
+  async function restart(name: ServiceName, extra: Env): Promise<void> {
+    stack.setServiceEnv(name, extra)
+    await stack.stopProcess(name)
+    await stack.startProcess(name)
+  }
+
+  /** Restarts services with other variables; `heal` gives them their own back. */
+  async function configure(changes: Partial<Record<ServiceName, Env>>): Promise<void> {
+    const entries = Object.entries(changes) as [ServiceName, Env][]
+    await Promise.all(
+      entries.map(([name, extra]) => {
+        changed.add(name)
+        return restart(name, extra)
+      }),
+    )
+  }
+
+  const rig = {
+    stack,
+    seed,
+    purchases,
+    short,
+    profile,
+    profileEnv: profileEnv(profile),
+    random,
+    say,
+    require,
+    buyers,
+    configure,
+    back,
+
+    /** Buys, and requires an answer to everything. */
+    async buy(buying: Partial<BuyOptions> = {}): Promise<Bought[]> {
+      const bought = note(await (await buyers()).buy({ purchases, ...buying }))
+      const retried = bought.filter(({ tries }) => tries > 1).length
+      say(`${bought.length} purchases were asked for, ${retried} of them more than once`)
+      return bought
+    },
+
+    note,
+
+    /** Restarts services with faults, and with `extra` variables. */
+    async inject(
+      faults: Partial<Record<ServiceName, Fault[]>>,
+      extra: Partial<Record<ServiceName, Env>> = {},
+    ): Promise<void> {
+      const changes = { ...extra }
+      for (const [index, [name, list]] of Object.entries(faults).entries()) {
+        const env = { FAULTS: JSON.stringify(list), FAULT_SEED: `${seed + index}` }
+        changes[name as ServiceName] = { ...changes[name as ServiceName], ...env }
+      }
+      await configure(changes)
+      for (const [name, list] of Object.entries(faults)) say(`${name}: ${JSON.stringify(list)}`)
+    },
+
+    /** What starts from now on has no faults; what runs keeps its own. */
+    disarm(name: ServiceName): void {
+      stack.setServiceEnv(name, {})
+    },
+
+    /** Sends a signal that ends a process, and waits until the launcher has it back and ready. */
+    async kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+      await back(name)
+      const { restarts } = await processOf(name)
+      const at = Date.now()
+      await stack.signal(name, signal)
+      await back(name, restarts + 1)
+      say(`${name}: ${signal}, back after ${Date.now() - at} ms`)
+    },
+
+    restartsOf: async (name: string) => (await processOf(name)).restarts,
+
+    /** Everything runs, and without faults. */
+    async heal(): Promise<void> {
+      await Promise.all([...changed].map((name) => restart(name, {})))
+      await stack.ensure()
+      if (changed.size > 0) healedAt = Date.now()
+      changed.clear()
+    },
+
+    /** From here the recovery counts. */
+    healed(): void {
+      healedAt = Date.now()
+    },
+
+    /** So many seconds, as a drill paces its faults. */
+    pause: (seconds: number) => sleep(seconds * 1_000),
+
+    faults: () => faultLines(),
+
+    /** Says how many dead letters the poison makes: a reply is read by two groups. */
+    async countPoison(): Promise<number> {
+      const lines = (await faultLines()).filter(({ fault }) => fault === 'poison')
+      poisoned = lines.reduce((sum, { topic }) => sum + (topic === 'replies' ? 2 : 1), 0)
+      return poisoned
+    },
+
+    async rows(): Promise<PurchaseRow[]> {
+      const db = new Client({ connectionString: databaseUrl(stack, 'purchase') })
+      await db.connect()
+      try {
+        const { rows } = await db.query<PurchaseRow>(
+          `SELECT id, status, created_at AS "createdAt", updated_at AS "updatedAt"
+           FROM purchases WHERE id = ANY($1::uuid[])`,
+          [accepted],
+        )
+        return rows
+      } finally {
+        await db.end()
+      }
+    },
+
+    /** What the drill has found so far. */
+    findings: () => ({ violations, accepted, healedAt, poisoned }),
+  }
+  return rig
+}
+
+type FaultLine = { fault: string; topic?: string; name?: string }
+
+/** Reads the faults that the services have made since now from their logs. */
+async function followFaults(dataDir: string) {
+  const folder = join(dataDir, 'logs')
+  const files = await Array.fromAsync(glob('*.log', { cwd: folder }))
+  const from = new Map<string, number>()
+  for (const file of files) from.set(file, (await stat(join(folder, file))).size)
+
+  return async (): Promise<FaultLine[]> => {
+    const lines: FaultLine[] = []
+    for (const [file, start] of from) {
+      const text = (await readFile(join(folder, file))).subarray(start).toString()
+      const own = text.split('\n').filter((line) => line.includes('"msg":"fault injected"'))
+      lines.push(...own.map((line) => JSON.parse(line) as FaultLine))
+    }
+    return lines
+  }
+}
