@@ -43,6 +43,7 @@ const tunables: Env = {
   MAX_UNFINISHED_SAGAS: '128',
   STEP_TIMEOUT_MS: '10000',
   STEP_ATTEMPTS: '3',
+  REPLY_WAIT_MS: '2500',
   SHOP_CURRENCY: 'VND',
   REQUIRE_VERIFIED_EMAIL: 'false',
 }
@@ -73,6 +74,7 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         ...tunable('MAX_UNFINISHED_SAGAS'),
         ...tunable('STEP_TIMEOUT_MS'),
         ...tunable('STEP_ATTEMPTS'),
+        ...tunable('REPLY_WAIT_MS'),
       }
     case 'minio':
       return {

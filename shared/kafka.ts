@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
+import { createAssigner } from './assigner.ts'
 import type { Topic } from './contracts/topics.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
@@ -69,9 +71,11 @@ export async function connectKafka(
   await producer.connect()
   const publish = createPublisher(producer, config.KAFKA_TOPIC_PREFIX)
   const consumers: { close(): Promise<void> }[] = []
+  const instanceId = randomUUID()
 
   async function consume(options: ConsumeOptions) {
-    const consumer = await startConsumer(kafka, config, options, { logger, metrics, publish })
+    const deps = { logger, metrics, publish, instanceId }
+    const consumer = await startConsumer(kafka, config, options, deps)
     consumers.push(consumer)
     return consumer
   }
@@ -91,31 +95,36 @@ type ConsumerDeps = {
   logger: Logger
   metrics: Metrics
   publish: ReturnType<typeof createPublisher>
+  instanceId: string
 }
 
 async function startConsumer(
   kafka: Kafka,
   config: KafkaConfig,
   options: ConsumeOptions,
-  { logger, metrics, publish }: ConsumerDeps,
+  { logger, metrics, publish, instanceId }: ConsumerDeps,
 ) {
   const prefix = config.KAFKA_TOPIC_PREFIX
   const queue = createKeyedQueue(config.CONSUMER_CONCURRENCY)
   const stopping = new AbortController()
+  const { assigner, partitionOf } = createAssigner(instanceId)
   const consumer = kafka.consumer({
     groupId: prefix + options.group,
+    partitionAssigners: [assigner],
     ...groupTimings,
     maxWaitTimeInMs: 500,
     allowAutoTopicCreation: false,
     retry: { retries: 10, maxRetryTime: 2_000, restartOnFailure: async () => true },
   })
   let trackers = new Map<string, ReturnType<typeof createOffsetTracker>>()
+  let assigned: Record<string, number[]> = {}
   let joined = false
   let draining = false
 
-  consumer.on(consumer.events.GROUP_JOIN, () => {
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     // A new generation reads again from the committed offsets, so what is known of the old one is void.
     trackers = new Map()
+    assigned = payload.memberAssignment
     joined = true
   })
   for (const event of [consumer.events.CRASH, consumer.events.STOP, consumer.events.REBALANCING]) {
@@ -239,6 +248,11 @@ async function startConsumer(
   return {
     /** Whether this member has its place in the group. */
     joined: () => joined,
+    /** Whether messages of this key come to this member, as far as it knows. */
+    reads(topic: Topic, key: string): boolean {
+      const full = prefix + topic
+      return joined && !draining && Boolean(assigned[full]?.includes(partitionOf(full, key)))
+    },
     /** Lets what is in flight end and commits it; what does not end in time stays uncommitted. */
     async close() {
       if (draining) return

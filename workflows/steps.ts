@@ -4,8 +4,10 @@ import {
   ActivityFailure,
   type ActivityOptions,
   ApplicationFailure,
+  CancellationScope,
   isCancellation,
   proxyActivities,
+  proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
@@ -22,6 +24,8 @@ export type StepSettings = {
   stepTimeoutMs: number
   /** How often a step is tried before the purchase is undone. */
   stepAttempts: number
+  /** How long a step first waits for its reply in the process that asks, ms; 0: not at all. */
+  replyWaitMs: number
 }
 
 /** The SDK's real default is TRY_CANCEL, which would undo a step while its command may still be running. */
@@ -42,24 +46,59 @@ function activities(step: StepName, settings: StepSettings, options: ActivityOpt
   })
 }
 
-/** Takes a step forward, bounded in time and number. Throws ApplicationFailure when it is refused. */
+/**
+ * Takes a step forward, bounded in time and number. Throws ApplicationFailure when it is refused.
+ *
+ * The short way is a local activity: it costs Temporal one marker, and dies with its process. What it leaves open is
+ * done by an activity that any replica can complete. Both send the same command id, so the step is done once.
+ */
 export async function take(step: StepName, settings: StepSettings, call: Call): Promise<void> {
-  const { stepTimeoutMs, stepAttempts } = settings
-  const bounded = activities(step, settings, {
-    scheduleToCloseTimeout: (stepTimeoutMs + forwardPauseMs) * stepAttempts,
-    retry: {
-      initialInterval: forwardPauseMs,
-      backoffCoefficient: 1,
-      maximumAttempts: stepAttempts,
-    },
-  })
-  const reply = await call(bounded)
+  const reply = (await takeHere(settings, call)) ?? (await takeAnywhere(step, settings, call))
   if (reply.outcome === 'done') return
   throw ApplicationFailure.create({
     type: 'StepRejected',
     message: reply.reason,
     nonRetryable: true,
   })
+}
+
+/** How long all attempts of the activity that is completed by id may take, ms. */
+function boundOf({ stepTimeoutMs, stepAttempts }: StepSettings): number {
+  return (stepTimeoutMs + forwardPauseMs) * stepAttempts
+}
+
+/** The reply, or undefined when none came in time to the process that asked. */
+async function takeHere(settings: StepSettings, call: Call): Promise<AnyReply | undefined> {
+  const { replyWaitMs } = settings
+  if (replyWaitMs === 0) return undefined
+  const here = proxyLocalActivities<Activities>({
+    cancellationType,
+    startToCloseTimeout: replyWaitMs,
+    // The command's deadline: a do that comes late must still be good for the other way.
+    scheduleToCloseTimeout: replyWaitMs + boundOf(settings),
+    retry: { maximumAttempts: 1 },
+  })
+  try {
+    return await call(here)
+  } catch (error) {
+    if (isCancellation(error)) throw error
+    return undefined
+  }
+}
+
+async function takeAnywhere(step: StepName, settings: StepSettings, call: Call): Promise<AnyReply> {
+  // A cancel that came while the command was out waits for what is in flight: one attempt, and no retry of it.
+  const { consideredCancelled } = CancellationScope.current()
+  const inFlight = consideredCancelled && settings.replyWaitMs > 0
+  const bounded = activities(step, settings, {
+    scheduleToCloseTimeout: boundOf(settings),
+    retry: {
+      initialInterval: forwardPauseMs,
+      backoffCoefficient: 1,
+      maximumAttempts: inFlight ? 1 : settings.stepAttempts,
+    },
+  })
+  return inFlight ? CancellationScope.nonCancellable(() => call(bounded)) : call(bounded)
 }
 
 /** For the first round of an undo. */

@@ -10,6 +10,8 @@ const variables = {
   MAX_UNFINISHED_SAGAS: env.count.default(128),
   STEP_TIMEOUT_MS: env.durationMs.default(10_000),
   STEP_ATTEMPTS: env.count.default(3),
+  /** How long a step first waits for its reply in the process that asks; 0 turns that off. */
+  REPLY_WAIT_MS: env.durationOrZeroMs.default(2_500),
 }
 
 export type Config = ReturnType<typeof readConfig>

@@ -11,6 +11,7 @@ import { type Config, readConfig } from './config.ts'
 import { createEventHandlers, refusePoison } from './events.ts'
 import { createOrchestratorMetrics } from './metrics.ts'
 import { consumeReplies } from './replies.ts'
+import { createReplyWaiters } from './reply-waiters.ts'
 import { createSagaGate } from './saga-gate.ts'
 import { createSagas } from './sagas.ts'
 import { startWorker } from './worker.ts'
@@ -31,16 +32,27 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   const sagas = createSagas({
     client,
     gate,
-    settings: { stepTimeoutMs: config.STEP_TIMEOUT_MS, stepAttempts: config.STEP_ATTEMPTS },
+    settings: {
+      stepTimeoutMs: config.STEP_TIMEOUT_MS,
+      stepAttempts: config.STEP_ATTEMPTS,
+      replyWaitMs: config.REPLY_WAIT_MS,
+    },
     announce: (ended) => sendEvent(kafka.publish, 'purchaseEnded', ended),
     logger,
   })
-  const worker = starting.adopt(
-    await startWorker(temporal, { publish: kafka.publish, onEnd: gate.leave }),
+  const waiters = createReplyWaiters()
+  // Before the worker, so that it closes after it: steps that wait still get their replies.
+  const replies = starting.adopt(
+    await consumeReplies({ kafka, client, waiters, lateReplies, logger }),
     (open) => open.close(),
   )
-  const replies = starting.adopt(
-    await consumeReplies({ kafka, client, lateReplies, logger }),
+  const activityDeps = {
+    publish: kafka.publish,
+    replies: { wait: waiters.wait, comeHere: (id: string) => replies.reads('replies', id) },
+    onEnd: gate.leave,
+  }
+  const worker = starting.adopt(
+    await startWorker(temporal, activityDeps, config.MAX_UNFINISHED_SAGAS),
     (open) => open.close(),
   )
   const purchases = starting.adopt(

@@ -5,6 +5,8 @@ import { type Temporal, taskQueue } from '../../shared/temporal.ts'
 
 /** Well below a supervisor's patience, long enough for an activity to publish its command. */
 const shutdownGraceTime = '5 s'
+/** For sagas that another replica started. */
+const spareSlots = 40
 
 /**
  * Runs the workflows and activities of the purchase saga. A dead worker's workflows move to another after the
@@ -13,6 +15,7 @@ const shutdownGraceTime = '5 s'
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
+  maxSagas: number,
 ) {
   const worker = await Worker.create({
     connection: temporal.connection,
@@ -21,6 +24,9 @@ export async function startWorker(
     workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
     activities: createActivities(deps),
     maxCachedWorkflows: 500,
+    // A saga whose step waits here holds one of each.
+    maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,
+    maxConcurrentLocalActivityExecutions: maxSagas + spareSlots,
     maxConcurrentWorkflowTaskPolls: 4,
     maxConcurrentActivityTaskPolls: 4,
     stickyQueueScheduleToStartTimeout: '3 s',

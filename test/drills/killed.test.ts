@@ -20,6 +20,26 @@ describe('purchases while a process is killed', function () {
 
   after(() => own.close())
 
+  it('end, and add up, when the orchestrator is killed while their payments wait in it', async () => {
+    const metrics = `http://127.0.0.1:${own.stack.ports.orchestrator}/metrics`
+    const waiting = async () => {
+      const text = await (await fetch(metrics)).text()
+      return Number(/^unfinished_sagas\{.*\} (\d+)$/m.exec(text)?.[1])
+    }
+    await own.stack.signal('payment', 'SIGSTOP')
+    const options = { purchases: inFlight, inFlight, methods: ['sim_ok' as const] }
+    const posts = await postPurchases(shop, options, () => {})
+    await waitFor('their sagas', async () => (await waiting()) === inFlight)
+
+    await own.stack.signal('orchestrator', 'SIGKILL')
+    await own.stack.signal('payment', 'SIGCONT')
+
+    const report = await reconcile(own.stack, { waitSeconds: 90 })
+    if (!report.ok) printReport(report)
+    assert.ok(report.ok, 'the reconciler found a violation')
+    assert.deepEqual(new Set(posts.map(({ status }) => status)), new Set(['202']))
+  })
+
   /** The launcher starts it again; Traefik and the clients' retries bridge a service, not an engine. */
   for (const name of ['orchestrator', 'product', 'payment', 'order']) {
     it(`end, and add up, when ${name} is killed among them`, async () => {
