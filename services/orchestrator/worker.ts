@@ -1,7 +1,7 @@
-import { fileURLToPath } from 'node:url'
 import { Worker } from '@temporalio/worker'
 import { createActivities } from '../../activities/index.ts'
 import { type Temporal, taskQueue } from '../../shared/temporal.ts'
+import { bundledWorkflows } from './workflow-bundle.ts'
 
 /** Well below a supervisor's patience, long enough for an activity to publish its command. */
 const shutdownGraceTime = '5 s'
@@ -21,7 +21,7 @@ export async function startWorker(
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue,
-    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
+    workflowBundle: await bundledWorkflows(),
     activities: createActivities(deps),
     maxCachedWorkflows: 500,
     // A saga whose step waits here holds one of each.
