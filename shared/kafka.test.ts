@@ -65,6 +65,29 @@ describe('kafka', () => {
     }
   }
 
+  it('sets no timer in the past, which would wake an idle process without end', async () => {
+    const set = globalThis.setTimeout
+    const delays: number[] = []
+    globalThis.setTimeout = Object.assign(
+      (callback: () => void, ms?: number) => {
+        delays.push(ms ?? 0)
+        return set(callback, ms)
+      },
+      { __promisify__: set.__promisify__ },
+    )
+    try {
+      const { ended } = await consume('emails')
+      await produce('emails', { key: 'idle', value: newId() })
+      await waitFor('the message', () => ended.length > 0)
+    } finally {
+      globalThis.setTimeout = set
+    }
+    assert.deepEqual(
+      delays.filter((ms) => ms < 0),
+      [],
+    )
+  })
+
   describe('keys', () => {
     it('come to one process in all its groups, which knows that they do', async () => {
       const members = await Promise.all(['product-commands', 'order-commands'].map(() => connect()))

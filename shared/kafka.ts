@@ -4,6 +4,7 @@ import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
 import { createAssigner } from './assigner.ts'
 import type { Topic } from './contracts/topics.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
+import './kafkajs-timer.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
@@ -40,6 +41,8 @@ export type ConsumeOptions = {
 
 /** Sized so that a killed member is replaced soon. */
 const groupTimings = { sessionTimeout: 10_000, heartbeatInterval: 2_000, rebalanceTimeout: 15_000 }
+/** A fetch ends at the first message; with none it is asked again only so that closing does not wait long. */
+const fetchWaitMs = 1_000
 const commitIntervalMs = 200
 const drainDeadlineMs = 8_000
 const firstRetryMs = 100
@@ -112,7 +115,7 @@ async function startConsumer(
     groupId: prefix + options.group,
     partitionAssigners: [assigner],
     ...groupTimings,
-    maxWaitTimeInMs: 500,
+    maxWaitTimeInMs: fetchWaitMs,
     allowAutoTopicCreation: false,
     retry: { retries: 10, maxRetryTime: 2_000, restartOnFailure: async () => true },
   })
