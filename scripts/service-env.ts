@@ -55,9 +55,10 @@ const tunables: Env = {
   MAX_IN_FLIGHT: '256',
   CONSUMER_CONCURRENCY: '64',
   DATABASE_POOL_SIZE: '10',
-  MAX_UNFINISHED_SAGAS: '128',
+  MAX_UNFINISHED_SAGAS: '48',
   STEP_TIMEOUT_MS: '10000',
   STEP_ATTEMPTS: '3',
+  REPLY_WAIT_MS: '5000',
   SHOP_CURRENCY: 'VND',
   REQUIRE_VERIFIED_EMAIL: 'false',
   SAGA_OVERDUE_MS: '300000',
@@ -90,6 +91,7 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         ...tunable('MAX_UNFINISHED_SAGAS'),
         ...tunable('STEP_TIMEOUT_MS'),
         ...tunable('STEP_ATTEMPTS'),
+        ...tunable('REPLY_WAIT_MS'),
       }
     case 'minio':
       return {

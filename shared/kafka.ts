@@ -1,9 +1,12 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
+import { createAssigner } from './assigner.ts'
 import { deadLetterHeaders } from './contracts/dead-letters.ts'
 import type { Topic } from './contracts/topics.ts'
 import { type FaultConfig, injectFaults } from './fault-injection.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
+import './kafkajs-timer.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 import type { Logger } from './logger.ts'
 import type { Publish } from './messages.ts'
@@ -41,6 +44,8 @@ export type ConsumeOptions = {
 
 /** Sized so that a killed member is replaced soon. */
 const groupTimings = { sessionTimeout: 10_000, heartbeatInterval: 2_000, rebalanceTimeout: 15_000 }
+/** A fetch ends at the first message; with none it is asked again only so that closing does not wait long. */
+const fetchWaitMs = 1_000
 const commitIntervalMs = 200
 const drainDeadlineMs = 8_000
 const firstRetryMs = 100
@@ -72,9 +77,11 @@ export async function connectKafka(
   await producer.connect()
   const publish = createPublisher(producer, config.KAFKA_TOPIC_PREFIX)
   const consumers: { close(): Promise<void> }[] = []
+  const instanceId = randomUUID()
 
   async function consume(options: ConsumeOptions) {
-    const consumer = await startConsumer(kafka, config, options, { logger, metrics, publish })
+    const deps = { logger, metrics, publish, instanceId }
+    const consumer = await startConsumer(kafka, config, options, deps)
     consumers.push(consumer)
     return consumer
   }
@@ -96,31 +103,36 @@ type ConsumerDeps = {
   logger: Logger
   metrics: Metrics
   publish: ReturnType<typeof createPublisher>
+  instanceId: string
 }
 
 async function startConsumer(
   kafka: Kafka,
   config: KafkaConfig,
   options: ConsumeOptions,
-  { logger, metrics, publish }: ConsumerDeps,
+  { logger, metrics, publish, instanceId }: ConsumerDeps,
 ) {
   const prefix = config.KAFKA_TOPIC_PREFIX
   const queue = createKeyedQueue(config.CONSUMER_CONCURRENCY)
   const stopping = new AbortController()
+  const { assigner, partitionOf } = createAssigner(instanceId)
   const consumer = kafka.consumer({
     groupId: prefix + options.group,
+    partitionAssigners: [assigner],
     ...groupTimings,
-    maxWaitTimeInMs: 500,
+    maxWaitTimeInMs: fetchWaitMs,
     allowAutoTopicCreation: false,
     retry: { retries: 10, maxRetryTime: 2_000, restartOnFailure: async () => true },
   })
   let trackers = new Map<string, ReturnType<typeof createOffsetTracker>>()
+  let assigned: Record<string, number[]> = {}
   let joined = false
   let draining = false
 
-  consumer.on(consumer.events.GROUP_JOIN, () => {
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     // A new generation reads again from the committed offsets, so what is known of the old one is void.
     trackers = new Map()
+    assigned = payload.memberAssignment
     joined = true
   })
   for (const event of [consumer.events.CRASH, consumer.events.STOP, consumer.events.REBALANCING]) {
@@ -245,6 +257,11 @@ async function startConsumer(
   return {
     /** Whether this member has its place in the group. */
     joined: () => joined,
+    /** Whether messages of this key come to this member, as far as it knows. */
+    reads(topic: Topic, key: string): boolean {
+      const full = prefix + topic
+      return joined && !draining && Boolean(assigned[full]?.includes(partitionOf(full, key)))
+    },
     /** Lets what is in flight end and commits it; what does not end in time stays uncommitted. */
     async close() {
       if (draining) return

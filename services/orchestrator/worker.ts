@@ -1,10 +1,12 @@
-import { fileURLToPath } from 'node:url'
 import { Worker } from '@temporalio/worker'
 import { createActivities } from '../../activities/index.ts'
 import { type Temporal, taskQueue } from '../../shared/temporal.ts'
+import { bundledWorkflows } from './workflow-bundle.ts'
 
 /** Well below a supervisor's patience, long enough for an activity to publish its command. */
 const shutdownGraceTime = '5 s'
+/** For sagas that another replica started. */
+const spareSlots = 40
 
 /**
  * Runs the workflows and activities of the purchase saga. A dead worker's workflows move to another after the
@@ -13,15 +15,18 @@ const shutdownGraceTime = '5 s'
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
-  { maxCachedWorkflows }: { maxCachedWorkflows: number },
+  { maxSagas, maxCachedWorkflows }: { maxSagas: number; maxCachedWorkflows: number },
 ) {
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue,
-    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
+    workflowBundle: await bundledWorkflows(),
     activities: createActivities(deps),
     maxCachedWorkflows,
+    // A saga whose step waits here holds one of each.
+    maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,
+    maxConcurrentLocalActivityExecutions: maxSagas + spareSlots,
     maxConcurrentWorkflowTaskPolls: 4,
     maxConcurrentActivityTaskPolls: 4,
     stickyQueueScheduleToStartTimeout: '3 s',

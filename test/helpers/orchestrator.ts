@@ -80,6 +80,7 @@ export async function startOrchestrator({
     SAGA_OVERDUE_MS: overdueMs,
     UNDO_PAUSE_MS: 30_000,
     MAX_CACHED_WORKFLOWS: 500,
+    REPLY_WAIT_MS: 0,
     ...operators.config,
     ...temporal.config,
     ...topics.config,
