@@ -1,15 +1,22 @@
 import { fileURLToPath } from 'node:url'
-import { Worker } from '@temporalio/worker'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { createActivities } from '../../activities/index.ts'
 import { type Temporal, taskQueue } from '../../shared/temporal.ts'
 
-/** Well below a supervisor's patience, long enough for an activity to publish its command. */
-const shutdownGraceTime = '5 s'
-
 /**
- * Runs the workflows and activities of the purchase saga. A dead worker's workflows move to another after the
- * sticky timeout, so that is short.
+ * What the benchmark's bare worker has in common with this one. A dead worker's workflows move to another after the
+ * sticky timeout, so that is short. The grace is well below a supervisor's patience and long enough for an activity to
+ * publish its command.
  */
+export const workerOptions = {
+  maxCachedWorkflows: 500,
+  maxConcurrentWorkflowTaskPolls: 4,
+  maxConcurrentActivityTaskPolls: 4,
+  stickyQueueScheduleToStartTimeout: '3 s',
+  shutdownGraceTime: '5 s',
+} satisfies Partial<WorkerOptions>
+
+/** Runs the workflows and activities of the purchase saga. */
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
@@ -20,11 +27,7 @@ export async function startWorker(
     taskQueue,
     workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
     activities: createActivities(deps),
-    maxCachedWorkflows: 500,
-    maxConcurrentWorkflowTaskPolls: 4,
-    maxConcurrentActivityTaskPolls: 4,
-    stickyQueueScheduleToStartTimeout: '3 s',
-    shutdownGraceTime,
+    ...workerOptions,
   })
   // Left uncaught on purpose: a worker that fails ends the process, and its supervisor starts a new one.
   const ended = worker.run()
