@@ -2,7 +2,6 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Client } from '@temporalio/client'
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
-import { connectStack } from '../scripts/stack-client.ts'
 import { waitFor } from '../scripts/wait-for.ts'
 import { workerOptions } from '../services/orchestrator/worker.ts'
 import type { CreateOrder, ReserveStock, TakePayment } from '../shared/contracts/commands.ts'
@@ -10,9 +9,9 @@ import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events
 import { customerId, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 import { newId } from '../shared/ids.ts'
 import { namespace } from '../temporal/setup.ts'
+import { findAddresses } from './addresses.ts'
 import type * as workflows from './ceiling-workflows.ts'
 import { inParallel } from './in-parallel.ts'
-import { targetFrom, targetOf } from './target.ts'
 
 /*
  * What Temporal alone can do on this machine: the same server and worker options, the same four steps with the same
@@ -129,7 +128,11 @@ export async function measureCeiling(
 
 /** Keeps what the SDK has to say about a worker that is well to itself. Once, before anything connects. */
 export function hushTemporal(): void {
-  Runtime.install({ logger: new DefaultLogger('WARN') })
+  Runtime.install({
+    logger: new DefaultLogger('WARN'),
+    // The core warns of slow tasks, on a machine that is busy on purpose.
+    telemetryOptions: { logging: { filter: 'ERROR' } },
+  })
 }
 
 async function main(): Promise<void> {
@@ -140,8 +143,7 @@ async function main(): Promise<void> {
       'in-flight': { type: 'string', default: '128' },
     },
   })
-  const stack = process.env.STACK_DATA || '.stack'
-  const { temporal } = targetFrom(process.env) ?? targetOf(await connectStack(stack))
+  const { temporal } = await findAddresses()
   const sizes = { sagas: Number(values.sagas), inFlight: Number(values['in-flight']) }
   const { plain, local } = await measureCeiling(temporal, sizes)
   console.log(`plain activities ${plain.toFixed(1)} /s, local activities ${local.toFixed(1)} /s`)

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connectStack } from '../scripts/stack-client.ts'
+import { addressesOf, findAddresses } from './addresses.ts'
 import { hushTemporal } from './ceiling.ts'
 import { renderChart } from './chart.ts'
 import { readMachine } from './machine.ts'
@@ -10,9 +11,8 @@ import { createProgress, type Progress } from './progress.ts'
 import { printReport } from './reconcile.ts'
 import { formatTables, goalRows, tablesOf } from './report.ts'
 import { type Results, renderResults } from './results.ts'
-import { isSound, type RunResult, runOnce } from './run.ts'
+import { isSound, type RunResult, runOnce, type Target } from './run.ts'
 import { formatTable } from './table.ts'
-import { type Target, targetFrom, targetOf } from './target.ts'
 
 /*
  * `npm run bench`: measures the shop, on a stack of its own unless one is named, and proves that nothing was lost on
@@ -24,10 +24,11 @@ const picture = 'docs/results.svg'
 
 /** The shop that was named: by its addresses, or by the data folder of a running stack. */
 async function namedTarget(): Promise<Target | undefined> {
-  const { STACK_DATA } = process.env
-  return (
-    targetFrom(process.env) ?? (STACK_DATA ? targetOf(await connectStack(STACK_DATA)) : undefined)
-  )
+  const { SHOP_URL, STACK_DATA } = process.env
+  if (SHOP_URL) return findAddresses()
+  if (!STACK_DATA) return undefined
+  const stack = await connectStack(STACK_DATA)
+  return { ...addressesOf(stack), status: stack.status }
 }
 
 async function oneRun(

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StackOptions } from '../scripts/start-stack.ts'
-import { type Target, targetOf } from './target.ts'
+import { addressesOf } from './addresses.ts'
+import type { Target } from './run.ts'
 
 export type OwnTarget = {
   target: Target
@@ -21,7 +22,7 @@ export async function startOwnTarget(
   const startedAt = Date.now()
   const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
   return {
-    target: targetOf(stack),
+    target: { ...addressesOf(stack), status: stack.status },
     coldStartSeconds: (Date.now() - startedAt) / 1_000,
     async close() {
       await stack.stop()

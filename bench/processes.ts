@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { childrenOf } from '../scripts/memory.ts'
-import type { ProcessStatus } from '../scripts/stack-client.ts'
-import type { Target } from './target.ts'
+import type { ProcessStatus, StackStatus } from '../scripts/stack-client.ts'
 
 /** What a process used while it was watched. A replica counts for itself. */
 export type ProcessUse = {
@@ -44,7 +43,7 @@ async function cpuSeconds(pid: number | string): Promise<number> {
 
 type Look = { name: string; kind: ProcessUse['kind']; pid: number; cpu: number; rss: number }
 
-async function look(status: NonNullable<Target['status']>): Promise<Look[]> {
+async function look(status: () => Promise<StackStatus>): Promise<Look[]> {
   const { processes } = await status()
   const running = processes.flatMap(({ pid, ...rest }) => (pid === null ? [] : [{ ...rest, pid }]))
   const own = process.cpuUsage()
@@ -90,9 +89,9 @@ export function useOf(looks: Look[][]): Use {
   return { processes, servicesRssMax: Math.max(0, ...services) }
 }
 
-/** Watches the processes of a target while `work` runs; `use` is undefined when it cannot see them. */
+/** Watches processes while `work` runs; without a launcher that knows them there is nothing to see. */
 export async function watching<T>(
-  { status }: Pick<Target, 'status'>,
+  status: (() => Promise<StackStatus>) | undefined,
   work: () => Promise<T>,
 ): Promise<{ result: T; use: Use | undefined }> {
   if (!status) return { result: await work(), use: undefined }

@@ -1,13 +1,12 @@
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
-import { connectStack } from '../scripts/stack-client.ts'
 import { waitFor } from '../scripts/wait-for.ts'
+import { type Addresses, findAddresses } from './addresses.ts'
 import { type Check, checkSagas, checkSnapshot, hasEnded, toCheck } from './checks.ts'
 import { connectKafkaState, type KafkaState, type Lag } from './kafka-state.ts'
 import { connectSagas, type Sagas } from './sagas.ts'
 import { countUnfinished, readSnapshot } from './snapshot.ts'
 import { formatTable } from './table.ts'
-import { type Target, targetFrom, targetOf } from './target.ts'
 
 export type ReconcileOptions = {
   /** How long purchases may take to end and messages to be handled, before what is there is judged. */
@@ -29,16 +28,15 @@ const sagaPatienceMs = 3_000
  * throws when something cannot be read.
  */
 export async function reconcile(
-  where: Target | Parameters<typeof targetOf>[0],
+  { kafkaBrokers, temporal, databases }: Addresses,
   { waitSeconds = defaultWaitSeconds, live = false, deadLetters = 0 }: ReconcileOptions = {},
 ): Promise<Report> {
-  const target = 'databases' in where ? where : targetOf(where)
   await using open = new AsyncDisposableStack()
-  const kafka = open.adopt(await connectKafkaState(target.kafkaBrokers), (k) => k.close())
-  const sagas = open.adopt(await connectSagas(target.temporal), (s) => s.close())
-  if (!live) await waitForQuiet(target.databases.purchase, kafka, sagas, waitSeconds)
+  const kafka = open.adopt(await connectKafkaState(kafkaBrokers), (k) => k.close())
+  const sagas = open.adopt(await connectSagas(temporal), (s) => s.close())
+  if (!live) await waitForQuiet(databases.purchase, kafka, sagas, waitSeconds)
 
-  const snapshot = await readSnapshot(target.databases)
+  const snapshot = await readSnapshot(databases)
   const ended = snapshot.purchases.filter(hasEnded)
   const endedIds = ended.map(({ id }) => id)
   const notCompleted = await sagas.listNotCompleted()
@@ -130,15 +128,11 @@ async function main(): Promise<void> {
       'dead-letters': { type: 'string', default: '0' },
     },
   })
-  const named = targetFrom(process.env)
-  const report = await reconcile(
-    named ?? (await connectStack(process.env.STACK_DATA || '.stack')),
-    {
-      waitSeconds: Number(values.wait),
-      live: values.live,
-      deadLetters: Number(values['dead-letters']),
-    },
-  )
+  const report = await reconcile(await findAddresses(), {
+    waitSeconds: Number(values.wait),
+    live: values.live,
+    deadLetters: Number(values['dead-letters']),
+  })
   printReport(report)
   if (!report.ok) process.exitCode = 1
 }

@@ -1,3 +1,5 @@
+import type { StackStatus } from '../scripts/stack-client.ts'
+import type { Addresses } from './addresses.ts'
 import { type CeilingFigures, measureCeiling } from './ceiling.ts'
 import { connectEnds, type Ends } from './ends.ts'
 import { allCompleted, type PurchaseFigures, purchaseFigures } from './figures.ts'
@@ -11,7 +13,9 @@ import { type Report, reconcile } from './reconcile.ts'
 import { connectSagas, type SagaCost } from './sagas.ts'
 import { arrivalTimes } from './schedule.ts'
 import { findHighestRate, type Trial } from './search.ts'
-import type { Target } from './target.ts'
+
+/** A running shop, and its processes if a launcher on this machine knows them. */
+export type Target = Addresses & { status?: () => Promise<StackStatus> }
 
 export type Burst = PurchaseFigures & { inFlight: number; use: Use | undefined }
 export type Costs = { sagas: number; temporal: SagaCost; kafka: Traffic }
@@ -123,7 +127,7 @@ async function buy(
   const shop = await openShop(target.api, settings.products)
   const counted = { posted: 0 }
   progress.start(name, purchases)
-  const { result: figures, use } = await watching(target, () => {
+  const { result: figures, use } = await watching(target.status, () => {
     const posting = postPurchases(
       shop,
       { purchases, inFlight, methods: settings.methods },

@@ -9,7 +9,7 @@ export type Secrets = {
   jwt: { kid: string; privateKey: string; publicKey: string }
 }
 
-function generate(): Secrets {
+export function generateSecrets(): Secrets {
   const roles = ['postgres', ...databases] as const
   const { privateKey, publicKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -32,7 +32,7 @@ export async function loadSecrets(dataDir: string): Promise<Secrets> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  const secrets = generate()
+  const secrets = generateSecrets()
   await writeFile(`${file}.tmp`, JSON.stringify(secrets, null, 2), { mode: 0o600 })
   await rename(`${file}.tmp`, file)
   return secrets

@@ -1,11 +1,12 @@
 import { status as grpcStatus } from '@grpc/grpc-js'
-import type { z } from 'zod'
+import { z } from 'zod'
 
 /** One broken rule of a request: `field` as the client wrote it (`lines.0.quantity`). */
-export type FieldError = { field: string; rule: string }
+const FieldError = z.object({ field: z.string(), rule: z.string() })
+export type FieldError = z.infer<typeof FieldError>
 
-/** What kinds of failure there are; the tables below are the only mapping to HTTP and gRPC. */
-const kinds = {
+/** What kinds of failure there are, and the only mapping to HTTP and gRPC. */
+export const errorKinds = {
   invalid: { http: 400, grpc: grpcStatus.INVALID_ARGUMENT, title: 'The request is not valid' },
   unauthorized: {
     http: 401,
@@ -33,7 +34,7 @@ const kinds = {
   unavailable: { http: 503, grpc: grpcStatus.UNAVAILABLE, title: 'Temporarily unavailable' },
 } as const
 
-export type ErrorKind = keyof typeof kinds
+export type ErrorKind = keyof typeof errorKinds
 
 /** A failure that the caller is told about. Anything else that is thrown is a 500 without detail. */
 export class AppError extends Error {
@@ -76,21 +77,22 @@ function fieldErrors(issue: z.core.$ZodIssue): FieldError[] {
 }
 
 /** RFC 9457 problem details. `type` is stable: clients may switch on it. */
-export type Problem = {
-  type: string
-  title: string
-  status: number
-  detail?: string
-  instance?: string
-  errors?: FieldError[]
-}
+export const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  instance: z.string().optional(),
+  errors: z.array(FieldError).optional(),
+})
+export type Problem = z.infer<typeof Problem>
 
 /** The only mapping from what was thrown to an HTTP answer; an unknown error tells nothing of itself. */
 export function toProblem(error: unknown): Problem {
   if (!(error instanceof AppError)) {
     return { type: 'urn:shop:problem:internal', title: 'Something went wrong here', status: 500 }
   }
-  const { http, title } = kinds[error.kind]
+  const { http, title } = errorKinds[error.kind]
   return {
     type: `urn:shop:problem:${error.kind.replaceAll('_', '-')}`,
     title,
@@ -103,13 +105,15 @@ export function toProblem(error: unknown): Problem {
 /** The only mapping from what was thrown to a gRPC status. */
 export function toGrpcError(error: unknown): { code: grpcStatus; details: string } {
   if (!(error instanceof AppError)) return { code: grpcStatus.INTERNAL, details: 'internal error' }
-  return { code: kinds[error.kind].grpc, details: error.message }
+  return { code: errorKinds[error.kind].grpc, details: error.message }
 }
 
 /** The way back: what a gRPC call failed with, as the caller's own AppError. */
 export function fromGrpcError(error: unknown): AppError {
   const { code, details } = error as { code?: number; details?: string }
-  const kind = (Object.keys(kinds) as ErrorKind[]).find((name) => kinds[name].grpc === code)
+  const kind = (Object.keys(errorKinds) as ErrorKind[]).find(
+    (name) => errorKinds[name].grpc === code,
+  )
   if (kind && kind !== 'too_large') return new AppError(kind, details ?? kind, { cause: error })
   return new AppError('unavailable', 'a service that this needs does not answer', { cause: error })
 }

@@ -5,7 +5,7 @@ import helmet from 'helmet'
 import { pinoHttp } from 'pino-http'
 import type { z } from 'zod'
 import type { Caller } from './auth.ts'
-import { AppError, invalid, type Problem, toProblem } from './errors.ts'
+import { AppError, type ErrorKind, invalid, type Problem, toProblem } from './errors.ts'
 import { isDatabaseAway } from './faults.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
@@ -31,6 +31,8 @@ export type Route = {
   multipart?: Multipart
   status: 200 | 201 | 202 | 204
   response: z.ZodType
+  /** How its service may refuse, beyond what the parts above can go wrong with; for the document. */
+  errors?: readonly ErrorKind[]
 }
 export type Routes = Record<string, Route>
 
@@ -71,6 +73,8 @@ export type HttpServerOptions<T extends Routes> = {
   limits?: RateLimits
   /** For routes with `multipart`. */
   maxFiles?: number
+  /** What is served beside the routes, such as the API's document. */
+  pages?: RequestHandler
 }
 
 /** Starts a service's HTTP side: its routes, problem JSON, health and metrics. Port 0 takes a free one. */
@@ -98,6 +102,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       },
     )
   }
+  if (options.pages) app.use(options.pages)
   app.use(() => {
     throw new AppError('not_found', 'no such path or method')
   })

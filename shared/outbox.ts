@@ -53,6 +53,17 @@ async function relayBatch(tx: Sql, publish: Publish): Promise<number> {
 }
 
 /**
+ * Removes events that were sent this long ago, and with them the memory that their keys were used: whoever adds one
+ * again must have stopped by then. The number of those removed, at most `limit`.
+ */
+export function forgetSent(tx: Sql, olderThanSeconds: number, limit: number): PromiseLike<number> {
+  return tx.$executeRaw`
+    DELETE FROM outbox WHERE id IN (
+      SELECT id FROM outbox WHERE sent_at < now() - make_interval(secs => ${olderThanSeconds})
+      LIMIT ${limit} FOR UPDATE SKIP LOCKED)`
+}
+
+/**
  * Carries a service's outbox to Kafka: at once when it is nudged after a commit, and by polling for what a crash
  * or another replica left behind. While Kafka is away everything stays where it is.
  */

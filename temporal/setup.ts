@@ -1,4 +1,5 @@
 import { Connection } from '@temporalio/client'
+import { waitFor } from '../scripts/wait-for.ts'
 import { customerId, failedStep, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 
 /** The shop's namespace. Closed purchases stay readable in the Web UI for a month. */
@@ -44,4 +45,8 @@ export async function setUpTemporal(address: string): Promise<void> {
   }
 }
 
-if (import.meta.main) await setUpTemporal(process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233')
+if (import.meta.main) {
+  const address = process.env.TEMPORAL_ADDRESS ?? '127.0.0.1:7233'
+  // A server that has just started knows a new namespace only after a moment.
+  await waitFor('Temporal', () => setUpTemporal(address).then(() => true), 60_000)
+}

@@ -1,16 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Client } from 'minio'
 import { cached } from '../cache.ts'
 import type { Log, ProcessSpec } from '../engine.ts'
 import { baseEnv } from '../environment.ts'
 import { probeHttp } from '../probe.ts'
+import { setUpBuckets } from '../set-up/buckets.ts'
 import type { StackInfo } from '../stack-client.ts'
-import { waitFor } from '../wait-for.ts'
 import { goInstall } from './go.ts'
 
 const version = 'v0.0.0-20260212201848-7aac2a2c5b7c'
-const buckets = ['images', 'videos']
 
 export function install(log: Log): Promise<string> {
   return cached(`minio-${version}`, log, (dir) => {
@@ -50,24 +48,4 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
   ]
 }
 
-/** Anyone may fetch an object by its name; nobody may list. */
-function publicRead(bucket: string): string {
-  const Resource = [`arn:aws:s3:::${bucket}/*`]
-  const Statement = [
-    { Effect: 'Allow', Principal: { AWS: ['*'] }, Action: ['s3:GetObject'], Resource },
-  ]
-  return JSON.stringify({ Version: '2012-10-17', Statement })
-}
-
-export async function setUp(stack: StackInfo): Promise<void> {
-  const { hostname: endPoint, port } = new URL(stack.urls.minio)
-  const client = new Client({ endPoint, port: Number(port), useSSL: false, ...stack.secrets.minio })
-  for (const bucket of buckets) {
-    // Ready comes a moment before the first request is served.
-    await waitFor(`the bucket ${bucket}`, async () => {
-      if (!(await client.bucketExists(bucket))) await client.makeBucket(bucket)
-      await client.setBucketPolicy(bucket, publicRead(bucket))
-      return true
-    })
-  }
-}
+export const setUp = ({ urls, secrets }: StackInfo) => setUpBuckets(urls.minio, secrets.minio)

@@ -7,7 +7,7 @@ import { probeHttp } from '../probe.ts'
 import { pipInstall } from '../run.ts'
 import type { StackInfo } from '../stack-client.ts'
 
-const version = '3.7.15'
+export const version = '3.7.15'
 const routes = join(import.meta.dirname, '../../traefik.yml')
 const services = ['account', 'product', 'order', 'payment', 'purchase', 'media'] as const
 

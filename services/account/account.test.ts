@@ -34,6 +34,8 @@ describe('account', () => {
       REFRESH_GRACE_SECONDS: 0,
       VERIFY_CODE_TTL_SECONDS: 3600,
       RESET_CODE_TTL_SECONDS: 600,
+      SESSION_RETENTION_SECONDS: 3600,
+      OUTBOX_RETENTION_SECONDS: 3600,
       DATABASE_URL: database.url,
       DATABASE_POOL_SIZE: 4,
       // Nobody is there: rate limits let everybody pass.

@@ -1,3 +1,4 @@
+import { createApiDocs } from '../../shared/api-docs.ts'
 import { createAuthentication } from '../../shared/auth.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
 import { startGrpcServer } from '../../shared/grpc.ts'
@@ -10,6 +11,8 @@ import { startRelay } from '../../shared/outbox.ts'
 import { createRateLimits } from '../../shared/rate-limits.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
+import { startSweep } from '../../shared/sweep.ts'
+import { createCleanUp } from './clean-up.ts'
 import { type Config, readConfig } from './config.ts'
 import { createEventHandlers } from './events.ts'
 import { createGrpcHandlers } from './grpc.ts'
@@ -18,6 +21,8 @@ import { createPasswords } from './passwords.ts'
 import { connectRepository } from './repository.ts'
 import { createAccountService } from './service.ts'
 import { createTokens } from './tokens.ts'
+
+const cleanUpIntervalMs = 15_000
 
 export async function start(
   config: Config,
@@ -52,6 +57,17 @@ export async function start(
     group: 'account-results',
     handlers: createEventHandlers(service),
   })
+  const cleanUp = startSweep({
+    intervalMs: cleanUpIntervalMs,
+    run: createCleanUp({
+      repository,
+      sessionRetentionSeconds: config.SESSION_RETENTION_SECONDS,
+      outboxRetentionSeconds: config.OUTBOX_RETENTION_SECONDS,
+      logger,
+    }),
+    logger,
+  })
+  starting.defer(() => cleanUp.close())
   const grpc = await startGrpcServer({
     service: 'auth',
     host: config.HTTP_HOST,
@@ -70,6 +86,7 @@ export async function start(
     authenticate: createAuthentication(config),
     limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
     health: { database: repository.answers, results: results.joined },
+    pages: createApiDocs(),
   })
   starting.defer(() => http.close())
   const started = starting.move()

@@ -1,7 +1,7 @@
 import { type Account, Prisma, PrismaClient } from '../../prisma/account/client/client.ts'
 import type { EmailRequested } from '../../shared/contracts/mail.ts'
 import type { Sql } from '../../shared/inbox.ts'
-import { addToOutbox } from '../../shared/outbox.ts'
+import { addToOutbox, forgetSent } from '../../shared/outbox.ts'
 import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
 import type { CodeKind } from './mails.ts'
 import type { NewSession, StoredRefreshToken } from './tokens.ts'
@@ -174,6 +174,29 @@ export async function connectRepository(config: DatabaseConfig) {
     /** Stores a mail; false when it was asked for before. */
     addMail: (mail: EmailRequested): Promise<boolean> =>
       addToOutbox(prisma, 'emailRequested', mail.key, mail),
+
+    /**
+     * Sessions that ended or expired this long ago, with their refresh tokens; a session that lives keeps all of
+     * them, since one that comes again tells of theft. The number of those removed, at most `limit`.
+     */
+    removeSessions: (olderThanSeconds: number, limit: number): Promise<number> =>
+      prisma.$executeRaw`
+        DELETE FROM sessions WHERE id IN (
+          SELECT id FROM sessions
+          WHERE least(expires_at, ended_at) < now() - make_interval(secs => ${olderThanSeconds})
+          LIMIT ${limit} FOR UPDATE SKIP LOCKED)`,
+
+    /** Codes that expired this long ago; one that still counts against the limit of an hour stays. */
+    removeCodes: (olderThanSeconds: number, limit: number): Promise<number> =>
+      prisma.$executeRaw`
+        DELETE FROM email_codes WHERE (account_id, kind) IN (
+          SELECT account_id, kind FROM email_codes
+          WHERE expires_at < now() - make_interval(secs => ${olderThanSeconds})
+            AND counted_since < now() - interval '1 hour'
+          LIMIT ${limit} FOR UPDATE SKIP LOCKED)`,
+
+    forgetMails: (olderThanSeconds: number, limit: number): PromiseLike<number> =>
+      forgetSent(prisma, olderThanSeconds, limit),
 
     inTransaction: <T>(work: (tx: Sql) => Promise<T>): Promise<T> => prisma.$transaction(work),
     answers: () => databaseAnswers(prisma),

@@ -6,8 +6,10 @@ import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { consumeCommands } from '../../shared/participant.ts'
+import { connectRedis } from '../../shared/redis.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { startSweep } from '../../shared/sweep.ts'
+import { createCachedRepository } from './cached-repository.ts'
 import { createCommandHandlers, createEventHandlers } from './commands.ts'
 import { type Config, readConfig } from './config.ts'
 import { createHandlers } from './http.ts'
@@ -19,7 +21,12 @@ const sweepIntervalMs = 15_000
 export async function start(config: Config, logger: Logger): Promise<Running> {
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics('order')
-  const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const database = starting.adopt(await connectRepository(config), (open) => open.close())
+  const redis = starting.adopt(
+    connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }),
+    (open) => open.close(),
+  )
+  const repository = createCachedRepository(database, { redis, metrics })
   const kafka = starting.adopt(await connectKafka('order', config, { logger, metrics }), (open) =>
     open.close(),
   )

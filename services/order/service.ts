@@ -51,8 +51,12 @@ export function createOrderService({
     },
 
     async getOrder(customerId: string, id: string) {
-      const order = await repository.findOrder(customerId, id)
-      if (!order) throw new AppError('not_found', 'there is no such order')
+      const found = await repository.findOrder(id)
+      // A foreign order is not told from a missing one.
+      if (found?.customerId !== customerId) {
+        throw new AppError('not_found', 'there is no such order')
+      }
+      const { customerId: _, ...order } = found
       return order
     },
 

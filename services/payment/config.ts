@@ -1,10 +1,19 @@
 import { z } from 'zod'
-import { authEnv, databaseEnv, env, kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
+import {
+  authEnv,
+  databaseEnv,
+  env,
+  kafkaEnv,
+  loadConfig,
+  processEnv,
+  redisEnv,
+} from '../../shared/config.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
   ...databaseEnv,
+  ...redisEnv,
   ...authEnv,
   /** How long one call of the provider may take. */
   PROVIDER_TIMEOUT_MS: env.durationMs.default(2_000),

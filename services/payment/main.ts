@@ -6,6 +6,8 @@ import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { consumeCommands } from '../../shared/participant.ts'
+import { connectRedis } from '../../shared/redis.ts'
+import { createCachedRepository } from './cached-repository.ts'
 import { createCommandHandlers } from './commands.ts'
 import { type Config, readConfig } from './config.ts'
 import { createHandlers } from './http.ts'
@@ -17,7 +19,12 @@ import { connectSimulatorRepository } from './simulator-repository.ts'
 export async function start(config: Config, logger: Logger): Promise<Running> {
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics('payment')
-  const repository = starting.adopt(await connectRepository(config), (open) => open.close())
+  const database = starting.adopt(await connectRepository(config), (open) => open.close())
+  const redis = starting.adopt(
+    connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }),
+    (open) => open.close(),
+  )
+  const repository = createCachedRepository(database, { redis, metrics })
   const simulatorRepository = starting.adopt(
     await connectSimulatorRepository({
       ...config,

@@ -15,6 +15,9 @@ export type RefundReply = Reply<'refundPayment'>
 /** What the provider's answer makes of a PENDING payment. */
 export type Outcome = { status: PaymentStatus; providerReference?: string; failureReason?: string }
 
+/** A payment and whose it is. */
+export type OwnedPayment = Payment & { customerId: string }
+
 export type PaymentRepository = Awaited<ReturnType<typeof connectRepository>>
 
 const done = { outcome: 'done' } as const
@@ -68,9 +71,10 @@ export async function connectRepository(config: DatabaseConfig) {
         return done
       }),
 
-    async findPayment(customerId: string, id: string): Promise<Payment | undefined> {
-      const row = await prisma.payment.findUnique({ where: { id, customerId } })
-      return row ? toPayment(row) : undefined
+    /** Whoever owns it. A cache may stand in front of this one. */
+    async findPayment(id: string): Promise<OwnedPayment | undefined> {
+      const row = await prisma.payment.findUnique({ where: { id } })
+      return row ? { ...toPayment(row), customerId: row.customerId } : undefined
     },
 
     /** Newest first, those before `cursor`. */

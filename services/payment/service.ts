@@ -106,8 +106,12 @@ export function createPaymentService({
     },
 
     async getPayment(customerId: string, id: string) {
-      const payment = await repository.findPayment(customerId, id)
-      if (!payment) throw new AppError('not_found', 'there is no such payment')
+      const found = await repository.findPayment(id)
+      // A foreign payment is not told from a missing one.
+      if (found?.customerId !== customerId) {
+        throw new AppError('not_found', 'there is no such payment')
+      }
+      const { customerId: _, ...payment } = found
       return payment
     },
   }

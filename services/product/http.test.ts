@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Client } from 'pg'
 import { pino } from 'pino'
 import { createAuthentication } from '../../shared/auth.ts'
 import {
@@ -103,9 +104,10 @@ describe('product HTTP', () => {
     return answer.body
   }
 
-  async function pages(path: string): Promise<string[]> {
+  /** The ids on all pages, or on those after a cursor. */
+  async function pages(path: string, after = ''): Promise<string[]> {
     const seen: string[] = []
-    let cursor: string | null = ''
+    let cursor: string | null = after
     while (cursor !== null) {
       const { body } = await call('GET', `${path}&limit=2${cursor && `&cursor=${cursor}`}`)
       assert.ok(body.items.length <= 2)
@@ -197,6 +199,106 @@ describe('product HTTP', () => {
       assert.equal((await put({ id_account: newId() })).status, 400)
       assert.equal((await put({})).status, 400)
       assert.equal((await put({ category_id: newId() })).body.errors?.[0]?.field, 'category_id')
+    })
+  })
+
+  describe('GET /products?q=', () => {
+    const search = async (seller: string, text: string) => {
+      const query = new URLSearchParams({ q: text, id_account: seller })
+      const { status, body } = await call('GET', `/products?${query}`)
+      assert.equal(status, 200, text)
+      return body.items.map(({ name }) => name)
+    }
+
+    it('finds products by how the words of their name, brand and description begin', async () => {
+      const seller = newId()
+      const texts = { brand_name: 'Apple', description: 'Smartphone, 128GB, USB/HDMI, wi-fi' }
+      await addProduct(seller, { ...texts, name: 'Iphone-13' })
+      await addProduct(seller, { ...texts, name: 'Iphone 14 Pro' })
+      await addProduct(seller, {
+        name: 'Trà xanh Đà Lạt',
+        brand_name: 'Hill',
+        description: '5% off',
+      })
+
+      const both = ['Iphone 14 Pro', 'Iphone-13']
+      const expected: Record<string, string[]> = {
+        iphone: both,
+        'IPH app': both,
+        '128gb': both,
+        hdmi: both,
+        'Wi-Fi usb': both,
+        '13': ['Iphone-13'],
+        '  pro, iphone! ': ['Iphone 14 Pro'],
+        'tra xanh': ['Trà xanh Đà Lạt'],
+        'ĐÀ LẠT': ['Trà xanh Đà Lạt'],
+        'da lat hill': ['Trà xanh Đà Lạt'],
+        hone: [],
+        'iphone samsung': [],
+      }
+      for (const [text, names] of Object.entries(expected)) {
+        assert.deepEqual(await search(seller, text), names, text)
+      }
+    })
+
+    it('takes every text as words and nothing else', async () => {
+      const seller = newId()
+      await addProduct(seller, { name: "O'Reilly & Sons" })
+
+      assert.deepEqual(await search(seller, "o'reilly"), ["O'Reilly & Sons"])
+      for (const text of [
+        ...["' OR 1=1 --", "'; DROP TABLE products; --", "x':*|'", "a'::tsquery", '!!!', '&', ':*'],
+        ...['\\', "\\'", '<->', '(', '%', '$1', '‮', '茶', '🍵', '\u0301', 'a'.repeat(100)],
+      ]) {
+        assert.deepEqual(await search(seller, text), [], text)
+      }
+    })
+
+    it('refuses a text that is empty, too long or given twice', async () => {
+      for (const query of ['q=', 'q=%20', `q=${'a'.repeat(101)}`, 'q=a&q=b', 'q=a%00b']) {
+        const { status, body } = await call('GET', `/products?${query}`)
+        assert.equal(status, 400, query)
+        assert.equal(body.errors?.[0]?.field, 'q', query)
+      }
+    })
+
+    it('is read page by page, while others are added', async () => {
+      const seller = newId()
+      const category_id = await addCategory()
+      const word = `w${newId().replaceAll('-', '')}`
+      const ids: string[] = []
+      for (let count = 0; count < 5; count++) {
+        const added = await addProduct(seller, { category_id, description: `${word} ${count}` })
+        ids.push(added.id)
+        await addProduct(seller)
+      }
+
+      const { body } = await call('GET', `/products?q=${word}&limit=2`)
+      await addProduct(seller, { description: word })
+      const rest = await pages(`/products?q=${word}`, body.next_cursor ?? 'none')
+
+      assert.deepEqual([...body.items.map(({ id }) => id), ...rest], ids.toReversed())
+      assert.equal((await pages(`/products?q=${word}`)).length, 6)
+      assert.deepEqual(
+        await pages(`/products?q=${word}&category_id=${category_id}`),
+        ids.toReversed(),
+      )
+      assert.deepEqual(await pages(`/products?q=${word}&id_account=${newId()}`), [])
+    })
+
+    it('has an index', async () => {
+      // The table is too small for PostgreSQL to choose it on its own.
+      const connectionString = `${database.url}?options=-c%20enable_seqscan%3Doff`
+      const client = new Client({ connectionString })
+      await client.connect()
+      const { rows } = await client
+        .query(
+          `EXPLAIN SELECT id FROM products
+           WHERE search_words(name || ' ' || brand_name || ' ' || description) @@ 'tea'`,
+        )
+        .finally(() => client.end())
+
+      assert.match(JSON.stringify(rows), /products_search_idx/)
     })
   })
 

@@ -39,6 +39,12 @@ type NewProduct = {
 /** A page is read with one row more than it shows, to know whether there is another. */
 type PageQuery = { limit: number; cursor?: string | undefined }
 
+type ProductQuery = PageQuery & {
+  categoryId?: string | undefined
+  accountId?: string | undefined
+  text?: string | undefined
+}
+
 /** The one door to the product database. */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
@@ -64,19 +70,14 @@ export async function connectRepository(config: DatabaseConfig) {
     listCategoryIds: async (after: string | undefined, limit: number): Promise<string[]> =>
       ids(await prisma.category.findMany(idPage(after, limit))),
 
-    listProducts: ({
-      limit,
-      cursor,
-      categoryId,
-      accountId,
-    }: PageQuery & { categoryId?: string | undefined; accountId?: string | undefined }): Promise<
-      StoredProduct[]
-    > =>
-      prisma.product.findMany({
-        where: { ...before(cursor), categoryId, accountId },
-        orderBy: { id: 'desc' },
-        take: limit + 1,
-      }),
+    async listProducts(query: ProductQuery): Promise<StoredProduct[]> {
+      const { limit, cursor, categoryId, accountId } = query
+      const where =
+        query.text === undefined
+          ? { ...before(cursor), categoryId, accountId }
+          : { id: { in: await findByText(prisma, { ...query, text: query.text }) } }
+      return prisma.product.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1 })
+    },
 
     findProduct: (id: string): Promise<StoredProduct | null> =>
       prisma.product.findUnique({ where: { id } }),
@@ -240,6 +241,26 @@ function lateIdsOf(prisma: PrismaClient): LateIds {
       await prisma.lateId.deleteMany({ where: { filter, OR: ids } })
     },
   }
+}
+
+/** A page of the products in which every word of a text begins a word; none when it has no word. */
+async function findByText(
+  prisma: PrismaClient,
+  { text, limit, cursor, categoryId, accountId }: ProductQuery & { text: string },
+): Promise<string[]> {
+  // The words come without punctuation, so none of them ends the quotes that it stands in.
+  const conditions = [
+    Prisma.sql`search_words(name || ' ' || brand_name || ' ' || description) @@ (
+      SELECT string_agg('''' || word || ''':*', ' & ')::tsquery
+      FROM unnest(tsvector_to_array(search_words(${text}))) AS word)`,
+    ...(cursor === undefined ? [] : [Prisma.sql`id < ${cursor}::uuid`]),
+    ...(categoryId === undefined ? [] : [Prisma.sql`category_id = ${categoryId}::uuid`]),
+    ...(accountId === undefined ? [] : [Prisma.sql`account_id = ${accountId}::uuid`]),
+  ]
+  const rows = await prisma.$queryRaw<{ id: string }[]>`
+    SELECT id FROM products WHERE ${Prisma.join(conditions, ' AND ')}
+    ORDER BY id DESC LIMIT ${limit + 1}`
+  return ids(rows)
 }
 
 function before(cursor: string | undefined) {

@@ -69,8 +69,8 @@ function createCatalog({ repository, currencyCode }: Deps) {
       return toCategory(await repository.createCategory(category))
     },
 
-    async listProducts({ limit, cursor, category_id, id_account }: ProductListQuery) {
-      const query = { limit, cursor, categoryId: category_id, accountId: id_account }
+    async listProducts({ limit, cursor, category_id, id_account, q }: ProductListQuery) {
+      const query = { limit, cursor, categoryId: category_id, accountId: id_account, text: q }
       const { items, next_cursor } = page(await repository.listProducts(query), limit)
       return { items: items.map(toProduct), next_cursor }
     },

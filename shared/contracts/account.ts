@@ -14,7 +14,7 @@ const Profile = z.strictObject({
 })
 
 /** Stored lower case: two spellings of one address are one account. */
-const Email = z.string().trim().toLowerCase().max(254).pipe(z.email())
+const Email = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ format: 'email' })
 
 /**
  * At least 8 characters and no other rule of composition (ASVS 6.2.1, 6.2.5); the bound keeps hashing cheap. That it
@@ -47,8 +47,10 @@ export const ResetPassword = z.strictObject({ email: Email, code: Code, password
 export type ResetPassword = z.infer<typeof ResetPassword>
 
 export const Logout = z.strictObject({
-  /** Ends every session of the account, not only this one. */
-  everywhere: z.boolean().default(false),
+  everywhere: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Ends every session of the account, not only this one' }),
 })
 export type Logout = z.infer<typeof Logout>
 
@@ -60,8 +62,7 @@ export const TokenPair = z.object({
   access_token: z.string(),
   refresh_token: z.string(),
   token_type: z.literal('Bearer'),
-  /** Seconds until the access token expires. */
-  expires_in: z.int(),
+  expires_in: z.int().meta({ description: 'Seconds until the access token expires' }),
 })
 export type TokenPair = z.infer<typeof TokenPair>
 
@@ -102,6 +103,7 @@ export const accountRoutes = {
     body: Register,
     status: 201,
     response: TokenPair,
+    errors: ['conflict'],
   },
   login: {
     method: 'post',
@@ -111,6 +113,7 @@ export const accountRoutes = {
     body: Login,
     status: 200,
     response: TokenPair,
+    errors: ['unauthorized'],
   },
   refresh: {
     method: 'post',
@@ -119,6 +122,7 @@ export const accountRoutes = {
     body: Refresh,
     status: 200,
     response: TokenPair,
+    errors: ['unauthorized'],
   },
   logout: {
     method: 'post',
@@ -137,6 +141,7 @@ export const accountRoutes = {
     body: VerifyEmail,
     status: 204,
     response: z.void(),
+    errors: ['unprocessable'],
   },
   resendCode: {
     method: 'post',
@@ -164,6 +169,7 @@ export const accountRoutes = {
     body: ResetPassword,
     status: 204,
     response: z.void(),
+    errors: ['unprocessable'],
   },
   getPersonal: { ...personal, method: 'get', summary: 'Personal information of the caller' },
   /** The README's curl has `--data-raw ''`, which makes it a POST. */

@@ -3,7 +3,7 @@ import { steps } from './steps.ts'
 import type { Topic } from './topics.ts'
 
 /** A money amount in minor units of its currency (VND has none, so 125 is 125 ₫). */
-export const Amount = z.int().positive()
+export const Amount = z.int().positive().meta({ description: 'Minor units of the currency' })
 
 export const StockLine = z.strictObject({ product_id: z.uuid(), quantity: z.int().positive() })
 export type StockLine = z.infer<typeof StockLine>

@@ -16,16 +16,16 @@ export const Media = z.object({
   kind: z.enum(mediaKinds),
   content_type: z.string(),
   size_bytes: z.int(),
-  /** SHA-256 of the file, in hex. */
-  checksum: z.string(),
-  /** Of an image as it is shown, its orientation applied; null for a video. */
-  width: z.int().nullable(),
+  checksum: z.string().meta({ description: 'SHA-256 of the file, in hex' }),
+  width: z.int().nullable().meta({
+    description: 'Of an image as it is shown, its orientation applied; null for a video',
+  }),
   height: z.int().nullable(),
   alt: z.string(),
-  /** On the CDN, which asks for no token. What is there never changes. */
-  url: z.url(),
-  /** Null for a video. */
-  thumbnail_url: z.url().nullable(),
+  url: z.url().meta({
+    description: 'On the CDN, which asks for no token. What is there never changes',
+  }),
+  thumbnail_url: z.url().nullable().meta({ description: 'Null for a video' }),
   created_at: z.iso.datetime(),
 })
 export type Media = z.infer<typeof Media>
@@ -59,6 +59,7 @@ export const mediaRoutes = {
     multipart: { fields: UploadFields, files: 'data' },
     status: 201,
     response: z.object({ items: z.array(Media) }),
+    errors: ['forbidden', 'unprocessable'],
   },
   listMedia: {
     method: 'get',

@@ -16,8 +16,10 @@ export type Category = z.infer<typeof Category>
 
 export const CreateProduct = z.strictObject({
   category_id: z.uuid(),
-  /** Need not be given; when it is, it must be the caller's own. */
-  id_account: z.uuid().optional(),
+  id_account: z
+    .uuid()
+    .optional()
+    .meta({ description: "Need not be given; when it is, it must be the caller's own" }),
   name: text(200),
   description: text(5_000),
   brand_name: text(100),
@@ -41,14 +43,15 @@ export const Product = z.object({
   brand_name: z.string(),
   price: Amount,
   currency_code: z.string(),
-  /** What can be bought now. */
-  inventory: z.int(),
+  inventory: z.int().meta({ description: 'What can be bought now' }),
 })
 export type Product = z.infer<typeof Product>
 
 export const ProductWithMedia = Product.extend({
-  /** The first ten, in the order of upload; none while the media service does not answer. */
-  media: z.array(ProductMedia),
+  media: z.array(ProductMedia).meta({
+    description:
+      'The first ten, in the order of upload; none while the media service does not answer',
+  }),
 })
 export type ProductWithMedia = z.infer<typeof ProductWithMedia>
 
@@ -58,6 +61,10 @@ export type Restock = z.infer<typeof Restock>
 export const ProductListQuery = ListQuery.extend({
   category_id: z.uuid().optional(),
   id_account: z.uuid().optional(),
+  q: text(100).optional().meta({
+    description:
+      'Words, each of which begins a word of the name, brand or description; case and accents do not matter',
+  }),
 })
 export type ProductListQuery = z.infer<typeof ProductListQuery>
 
@@ -65,7 +72,7 @@ export const productRoutes = {
   listProducts: {
     method: 'get',
     path: '/products',
-    summary: 'Products, newest first',
+    summary: 'Products, newest first, of a category, a seller or with some words',
     query: ProductListQuery,
     status: 200,
     response: listOf(ProductWithMedia),
@@ -86,6 +93,7 @@ export const productRoutes = {
     body: CreateProduct,
     status: 201,
     response: ProductWithMedia,
+    errors: ['forbidden', 'unprocessable'],
   },
   updateProduct: {
     method: 'put',
@@ -96,6 +104,7 @@ export const productRoutes = {
     body: UpdateProduct,
     status: 200,
     response: ProductWithMedia,
+    errors: ['forbidden', 'unprocessable'],
   },
   restockProduct: {
     method: 'post',
@@ -107,6 +116,7 @@ export const productRoutes = {
     body: Restock,
     status: 200,
     response: ProductWithMedia,
+    errors: ['forbidden', 'unprocessable'],
   },
   listCategories: {
     method: 'get',

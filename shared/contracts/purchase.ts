@@ -76,6 +76,7 @@ export const purchaseRoutes = {
     body: CreatePurchase,
     status: 202,
     response: AcceptedPurchase,
+    errors: ['forbidden', 'unprocessable'],
   },
   listPurchases: {
     method: 'get',

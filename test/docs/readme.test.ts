@@ -1,43 +1,12 @@
 import assert from 'node:assert/strict'
 import { waitFor } from '../../scripts/wait-for.ts'
-import { accountRoutes } from '../../shared/contracts/account.ts'
-import { mediaRoutes } from '../../shared/contracts/media.ts'
-import { orderRoutes } from '../../shared/contracts/order.ts'
-import { paymentRoutes } from '../../shared/contracts/payment.ts'
-import { productRoutes } from '../../shared/contracts/product.ts'
-import { type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import type { Purchase } from '../../shared/contracts/purchase.ts'
+import { routesByService } from '../../shared/contracts/routes.ts'
 import type { Route } from '../../shared/http.ts'
-import { testStack } from '../helpers/stack.ts'
+import { curl, fillIn } from '../helpers/curl.ts'
 import { codes, fences, readDocument, rowsOf, section } from './markdown.ts'
 
-type Command = { method: string; url: string; headers: Record<string, string>; body?: string }
-type Answer = { status: number; body: Record<string, unknown> }
-
-/** The curl commands of a shell script, understood as curl does: with data it is a POST. */
-function curlCommands(script: string): Command[] {
-  const joined = script.replaceAll('\\\n', ' ')
-  const lines = joined.split(/^curl /m).slice(1)
-  return lines.map((line) => {
-    const words = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(
-      ([, quoted, bare]) => quoted ?? bare ?? '',
-    )
-    const command: Command = { method: 'GET', url: '', headers: {} }
-    while (words.length > 0) {
-      const word = words.shift() ?? ''
-      if (word === '--header') {
-        const [name = '', ...value] = (words.shift() ?? '').split(': ')
-        command.headers[name] = value.join(': ')
-      } else if (word === '--data' || word === '--data-raw') {
-        command.method = 'POST'
-        command.body = words.shift() ?? ''
-      } else if (word !== '--location') {
-        assert.equal(command.url, '', `what is ${word}?`)
-        command.url = word
-      }
-    }
-    return command
-  })
-}
+type Answer = Awaited<ReturnType<typeof curl>>
 
 describe('README.md', () => {
   let text: string
@@ -47,51 +16,29 @@ describe('README.md', () => {
   })
 
   describe('its walk-through', () => {
-    let api: string
-    let commands: Command[]
-    let buying: Command
+    let commands: string[]
+    let buying: string
+    let reading: string
     const known: Record<string, string> = {}
 
-    /** What the reader has written down replaces its placeholder. */
-    function fill(template: string): string {
-      return template.replace(/<(\w+)>/g, (_, name: string) => {
-        assert.ok(known[name], `nothing has told what <${name}> is`)
-        return known[name]
-      })
-    }
+    const run = (command: string): Promise<Answer> => curl(fillIn(command, known))
 
-    async function run({ method, url, headers, body }: Command): Promise<Answer> {
-      const address = new URL(fill(url))
-      const filled = Object.entries(headers).map(([name, value]): [string, string] => [
-        name,
-        fill(value),
-      ])
-      const response = await fetch(api + address.pathname, {
-        method,
-        headers: filled,
-        ...(body !== undefined && { body: fill(body) }),
-      })
-      return { status: response.status, body: (await response.json()) as Answer['body'] }
-    }
-
-    function take(path: string): Command {
-      const command = commands.shift()
-      assert.ok(command, `${path} is next`)
-      assert.ok(command.url.startsWith(`http://localhost/api/v1${path}`), command.url)
+    function take(path: string): string {
+      const command = commands.shift() ?? 'nothing'
+      assert.ok(command.includes(`'http://localhost/api/v1${path}`), `${path}, not ${command}`)
       return command
     }
 
     /** Runs the next command, which must be about `path`. */
     async function next(path: string, ...statuses: number[]): Promise<Answer['body']> {
-      const command = take(path)
-      const { status, body } = await run(command)
+      const { status, body } = await run(take(path))
       assert.ok(statuses.includes(status), `${path}: ${status} ${JSON.stringify(body)}`)
       return body
     }
 
-    before(async () => {
-      api = (await testStack()).urls.api
-      commands = fences(section(text, '## Buy something'), 'bash').flatMap(curlCommands)
+    before(() => {
+      const scripts = fences(section(text, '## Buy something'), 'bash')
+      commands = scripts.flatMap((script) => script.split(/^(?=curl )/m))
     })
 
     it('registers (or has registered before) and logs in', async () => {
@@ -124,11 +71,12 @@ describe('README.md', () => {
       assert.equal(accepted.status, 202)
       assert.equal(accepted.body.amount, 1250)
 
+      reading = commands[0] ?? ''
       const shown = { purchases: 'COMPLETED', orders: 'CONFIRMED', payments: 'CAPTURED' }
       for (const [path, status] of Object.entries(shown)) {
-        const reading = take(`/${path}/`)
-        await waitFor(`${reading.url} to be ${status}`, async () => {
-          return (await run(reading)).body.status === status
+        const command = take(`/${path}/`)
+        await waitFor(`${path} to be ${status}`, async () => {
+          return (await run(command)).body.status === status
         })
       }
       assert.equal(commands.length, 0)
@@ -136,14 +84,10 @@ describe('README.md', () => {
 
     it('fails as its timeline shows when the payment is declined', async () => {
       const payment = codes(text).find((code) => code.includes('sim_declined')) ?? 'none'
-      const body = buying.body?.replace(/"payment": \{[^}]*\}/, payment) ?? ''
-      assert.ok(body.includes(payment))
-      const accepted = await run({ ...buying, body })
-      const reading = {
-        method: 'GET',
-        url: `http://localhost/api/v1/purchases/${accepted.body.purchase_id}`,
-        headers: buying.headers,
-      }
+      const declined = buying.replace(/"payment": \{[^}]*\}/, payment)
+      assert.ok(declined.includes(payment))
+      const accepted = await run(declined)
+      known.purchase_id = String(accepted.body.purchase_id)
 
       const purchase = await waitFor('the purchase to be undone', async () => {
         const found = (await run(reading)).body as unknown as Purchase
@@ -163,16 +107,8 @@ describe('README.md', () => {
   })
 
   it('lists the routes of every service, and which need a token', () => {
-    const contracts: Record<string, Record<string, Route>> = {
-      account: accountRoutes,
-      product: productRoutes,
-      order: orderRoutes,
-      payment: paymentRoutes,
-      media: mediaRoutes,
-      purchase: purchaseRoutes,
-    }
-    const expected = Object.entries(contracts).map(([service, routes]) => {
-      const lines = Object.values(routes).map(
+    const expected = Object.entries(routesByService).map(([service, routes]) => {
+      const lines = Object.values<Route>(routes).map(
         ({ method, path, auth }) => `${method.toUpperCase()} ${path}${auth ? ' ✱' : ''}`,
       )
       // Said in words: the one route that answers to two methods.

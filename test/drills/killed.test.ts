@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, postPurchases, type Shop } from '../../bench/load.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
 import { waitFor } from '../../scripts/wait-for.ts'
@@ -43,7 +44,7 @@ describe('purchases while a process is killed', function () {
         },
         60_000,
       )
-      const report = await reconcile(own.stack, { waitSeconds: 90 })
+      const report = await reconcile(addressesOf(own.stack), { waitSeconds: 90 })
       if (!report.ok) printReport(report)
 
       assert.ok(report.ok, 'the reconciler found a violation')

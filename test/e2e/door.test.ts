@@ -2,25 +2,14 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:http2'
 import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
-import { accountRoutes } from '../../shared/contracts/account.ts'
-import { mediaRoutes } from '../../shared/contracts/media.ts'
-import { orderRoutes } from '../../shared/contracts/order.ts'
-import { paymentRoutes } from '../../shared/contracts/payment.ts'
-import { productRoutes } from '../../shared/contracts/product.ts'
-import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import { routesByService } from '../../shared/contracts/routes.ts'
 import type { Problem } from '../../shared/errors.ts'
 import type { Route } from '../../shared/http.ts'
+import { checkedRequest } from '../helpers/api-document.ts'
 import { testStack } from '../helpers/stack.ts'
 import { testTokens } from '../helpers/tokens.ts'
 
-const routes: Route[] = [
-  accountRoutes,
-  productRoutes,
-  orderRoutes,
-  paymentRoutes,
-  purchaseRoutes,
-  mediaRoutes,
-].flatMap((table) => Object.values(table))
+const routes: Route[] = Object.values(routesByService).flatMap((table) => Object.values(table))
 
 describe('the door of the shop', () => {
   let api: string
@@ -32,7 +21,7 @@ describe('the door of the shop', () => {
   })
 
   const call = (route: Route, token?: string, body?: unknown) =>
-    request<Problem>(
+    checkedRequest<Problem>(
       api,
       route.method.toUpperCase() as 'GET',
       route.path.replace(':id', randomUUID()),

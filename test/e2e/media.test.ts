@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -8,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import { serviceEnv } from '../../scripts/service-env.ts'
 import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
 import type { Stack } from '../../scripts/stack-client.ts'
@@ -16,6 +14,7 @@ import { waitFor } from '../../scripts/wait-for.ts'
 import type { Media } from '../../shared/contracts/media.ts'
 import type { ProductWithMedia } from '../../shared/contracts/product.ts'
 import type { Problem } from '../../shared/errors.ts'
+import { curl } from '../helpers/curl.ts'
 import { imageFile, mp4File } from '../helpers/media-files.ts'
 import { startServiceProcess } from '../helpers/service-process.ts'
 import { testStack } from '../helpers/stack.ts'
@@ -60,19 +59,17 @@ describe('media through the door', () => {
     })
   }
 
-  /** The command that the seed prints, header and all. */
+  /** A form that is declared to be JSON, as the walk-through's is. */
   async function curlUpload(token: string, productId: string, paths: string[]) {
-    const { stdout } = await promisify(execFile)('curl', [
-      ...['--silent', '--location', '--request', 'POST', `${api}/api/v1/media/upload`],
-      ...['--header', `Authorization: Bearer ${token}`],
-      ...['--header', 'Content-Type: application/json'],
-      ...['-F', `product_id=${productId}`, '-F', 'alt=A cup'],
-      ...paths.flatMap((path) => ['-F', `data=@${path}`]),
-    ])
-    return JSON.parse(stdout) as Items<Media> & Problem
+    const { body } = await curl(
+      `curl --location --request POST 'http://localhost/api/v1/media/upload' \\
+       --header 'Authorization: Bearer ${token}' --header 'Content-Type: application/json' \\
+       -F 'product_id=${productId}' -F 'alt=A cup' ${paths.map((path) => `-F 'data=@${path}'`).join(' ')}`,
+    )
+    return body as unknown as Items<Media> & Problem
   }
 
-  it("takes the seed's upload word for word and shows it with its product", async () => {
+  it("takes curl's form under a JSON header and shows the files with their product", async () => {
     const product = await addProduct()
 
     const { items } = await curlUpload(seller.token, product.id, Object.values(files))

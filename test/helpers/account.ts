@@ -21,6 +21,8 @@ export async function startTestAccount(kafka: KafkaConfig) {
     REFRESH_GRACE_SECONDS: 10,
     VERIFY_CODE_TTL_SECONDS: 3600,
     RESET_CODE_TTL_SECONDS: 600,
+    SESSION_RETENTION_SECONDS: 3600,
+    OUTBOX_RETENTION_SECONDS: 3600,
     // Nobody is there: rate limits let everybody pass.
     REDIS_NODES: Array.of('127.0.0.1:1'),
     RATE_LIMIT_REGISTER: '1/60',

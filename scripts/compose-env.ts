@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { databases } from '../prisma/databases.ts'
+import { generateSecrets } from './secrets.ts'
+
+/*
+ * `npm run compose:secrets`: writes the .env that docker-compose.yml needs, unless there is one. It uses nothing but
+ * Node itself, so that it also runs where only Docker is (docs/compose.md).
+ */
+
+/** A fresh .env: random secrets, and the profile that starts everything. */
+export function composeEnv(): string {
+  const { postgres, minio, jwt } = generateSecrets()
+  const values = {
+    COMPOSE_PROFILES: 'full',
+    POSTGRES_PASSWORD: postgres.postgres,
+    ...Object.fromEntries(
+      databases.map((name) => [`${name.toUpperCase()}_DB_PASSWORD`, postgres[name]]),
+    ),
+    TEMPORAL_DB_PASSWORD: randomBytes(24).toString('base64url'),
+    MINIO_ACCESS_KEY: minio.accessKey,
+    MINIO_SECRET_KEY: minio.secretKey,
+    JWT_VERIFY_KEYS: JSON.stringify({ [jwt.kid]: jwt.publicKey }),
+    JWT_SIGNING_KEY: JSON.stringify({ kid: jwt.kid, pem: jwt.privateKey }),
+  }
+  // In single quotes, so that the line ends within the keys stay the \n of their JSON.
+  return Object.entries(values)
+    .map(([name, value]) => `${name}='${value}'\n`)
+    .join('')
+}
+
+if (import.meta.main) {
+  const file = join(import.meta.dirname, '..', '.env')
+  try {
+    await writeFile(file, composeEnv(), { mode: 0o600, flag: 'wx' })
+    console.log('wrote .env: secrets of its own for this checkout')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    console.log('.env is there already and stays as it is')
+  }
+}

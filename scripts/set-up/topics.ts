@@ -1,0 +1,43 @@
+import { Kafka, logLevel } from 'kafkajs'
+import { kafkaEnv, loadConfig } from '../../shared/config.ts'
+import { partitionsPerTopic, topics } from '../../shared/contracts/topics.ts'
+import { waitFor } from '../wait-for.ts'
+
+type Admin = ReturnType<Kafka['admin']>
+
+/** Connects an admin client for the time of one use. */
+export async function withKafkaAdmin<T>(
+  brokers: string[],
+  use: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const admin = new Kafka({
+    clientId: 'set-up',
+    brokers,
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 2 },
+  }).admin()
+  await admin.connect()
+  try {
+    return await use(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** Creates the topics that are missing. */
+export async function setUpTopics(brokers: string[]): Promise<void> {
+  await withKafkaAdmin(brokers, async (admin) => {
+    const existing = new Set(await admin.listTopics())
+    const missing = topics.filter((topic) => !existing.has(topic))
+    if (missing.length === 0) return
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: missing.map((topic) => ({ topic, numPartitions: partitionsPerTopic })),
+    })
+  })
+}
+
+if (import.meta.main) {
+  const { KAFKA_BROKERS } = loadConfig({ KAFKA_BROKERS: kafkaEnv.KAFKA_BROKERS }, process.env)
+  await waitFor('the topics', () => setUpTopics(KAFKA_BROKERS).then(() => true), 60_000)
+}

@@ -1,0 +1,166 @@
+import { STATUS_CODES } from 'node:http'
+import { z } from 'zod'
+import {
+  createDocument,
+  type ZodOpenApiObject,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiResponseObject,
+} from 'zod-openapi'
+import manifest from '../package.json' with { type: 'json' }
+import * as account from './contracts/account.ts'
+import * as commands from './contracts/commands.ts'
+import * as media from './contracts/media.ts'
+import * as order from './contracts/order.ts'
+import * as payment from './contracts/payment.ts'
+import * as product from './contracts/product.ts'
+import * as purchase from './contracts/purchase.ts'
+import { routesByService } from './contracts/routes.ts'
+import { type ErrorKind, errorKinds, Problem } from './errors.ts'
+import { apiPrefix, type Route } from './http.ts'
+
+type Service = keyof typeof routesByService
+
+const tags: Record<Service, string> = {
+  account: 'Accounts, tokens, email addresses',
+  product: 'Categories, products, stock',
+  order: 'Orders of the caller; an order has the id of its purchase',
+  payment: 'Payments of the caller; a payment has the id of its purchase',
+  purchase: 'Buying: each purchase is a saga that completes or is undone',
+  media: 'Images and videos of products; the CDN serves the files themselves',
+}
+
+const description = `A shop in which one purchase spans services that each own their data.
+
+Amounts are minor units of the shop's currency. Lists are newest first: give \`next_cursor\` as \`cursor\` for the next page.
+Unknown fields are refused. Every failure is a problem of RFC 9457 whose \`type\` is stable.`
+
+/** The OpenAPI 3.1 document of the whole shop, made from the contracts that the services themselves check with. */
+export function createOpenApiDocument() {
+  nameSchemas({ Problem }, account, commands, media, order, payment, product, purchase)
+  const paths: NonNullable<ZodOpenApiObject['paths']> = {}
+  for (const [service, routes] of Object.entries(routesByService)) {
+    for (const [name, route] of Object.entries<Route>(routes)) {
+      const path = route.path.replaceAll(/:(\w+)/g, '{$1}')
+      paths[path] = { ...paths[path], [route.method]: operation(service, name, route) }
+    }
+  }
+  const content: ZodOpenApiObject = {
+    openapi: '3.1.1',
+    info: { title: 'Shop', version: manifest.version, description },
+    servers: [{ url: apiPrefix }],
+    tags: Object.entries(tags).map(([name, text]) => ({ name, description: text })),
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+    },
+    paths,
+  }
+  return createDocument(content, { override: ({ jsonSchema }) => simplify(jsonSchema) })
+}
+
+/** Leaves out what says nothing more: the pattern of a known format, and the range of safe integers. */
+function simplify(schema: {
+  format?: string | undefined
+  pattern?: string | undefined
+  minimum?: number | undefined
+  maximum?: number | undefined
+}): void {
+  if (schema.format !== undefined) delete schema.pattern
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum
+}
+
+/** A schema is called in the document what it is called in its contract. */
+function nameSchemas(...contracts: Record<string, unknown>[]): void {
+  for (const [id, schema] of contracts.flatMap(Object.entries)) {
+    if (schema instanceof z.ZodType) z.globalRegistry.add(schema, { ...schema.meta(), id })
+  }
+}
+
+function operation(service: string, name: string, route: Route): ZodOpenApiOperationObject {
+  const { params, query, headers } = route
+  return {
+    operationId: name,
+    tags: [service],
+    summary: route.summary,
+    ...(route.auth && { security: [{ bearer: [] }] }),
+    requestParams: {
+      ...(params && { path: params }),
+      ...(query && { query }),
+      ...(headers && { header: z.object(mapKeys(headers.shape, headerCase)) }),
+    },
+    ...requestBody(route),
+    responses: {
+      [route.status]: success(route),
+      ...Object.fromEntries(
+        errorsOf(route).map((kind) => [errorKinds[kind].http, problemResponses.get(kind)]),
+      ),
+      default: anyOtherFailure,
+    },
+  }
+}
+
+function requestBody({ body, multipart }: Route) {
+  if (body) {
+    const required = !body.safeParse({}).success
+    return { requestBody: { required, content: { 'application/json': { schema: body } } } }
+  }
+  if (!multipart) return {}
+  const schema = multipart.fields
+    .extend({ [multipart.files]: z.array(z.file()).min(1) })
+    .meta({ description: 'The fields stand before the files' })
+  return { requestBody: { required: true, content: { 'multipart/form-data': { schema } } } }
+}
+
+function success({ status, response }: Route): ZodOpenApiResponseObject {
+  const text = STATUS_CODES[status] ?? ''
+  if (status === 204) return { description: text }
+  return { description: text, content: { 'application/json': { schema: response } } }
+}
+
+/** What its parts make possible, and what its service says besides. */
+function errorsOf(route: Route): ErrorKind[] {
+  const takes = route.body ?? route.multipart
+  const kinds: (ErrorKind | false | undefined)[] = [
+    (takes ?? route.params ?? route.query ?? route.headers) && 'invalid',
+    route.auth && 'unauthorized',
+    route.params && 'not_found',
+    takes && 'too_large',
+    route.limit && 'too_many_requests',
+    ...(route.errors ?? []),
+    'unavailable',
+  ]
+  return [...new Set(kinds.filter((kind) => typeof kind === 'string'))]
+}
+
+const retryAfter = z.int().min(1).meta({ description: 'Seconds until it may go through' })
+
+const headersOf: { [K in ErrorKind]?: z.ZodObject } = {
+  unauthorized: z.object({ 'WWW-Authenticate': z.string() }),
+  too_many_requests: z.object({ 'Retry-After': retryAfter }),
+  unavailable: z.object({ 'Retry-After': retryAfter }),
+}
+
+const problem = { 'application/problem+json': { schema: Problem } }
+
+const problemResponses = new Map<ErrorKind, ZodOpenApiResponseObject>(
+  (Object.keys(errorKinds) as ErrorKind[]).map((kind) => {
+    const id = kind.replaceAll(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase())
+    const headers = headersOf[kind]
+    const description = errorKinds[kind].title
+    return [kind, { id, description, content: problem, ...(headers && { headers }) }]
+  }),
+)
+
+const anyOtherFailure: ZodOpenApiResponseObject = {
+  id: 'Failure',
+  description: 'Any other failure',
+  content: problem,
+}
+
+function headerCase(name: string): string {
+  return name.replaceAll(/(?:^|-)\w/g, (start) => start.toUpperCase())
+}
+
+function mapKeys<T>(from: Record<string, T>, rename: (key: string) => string): Record<string, T> {
+  return Object.fromEntries(Object.entries(from).map(([key, value]) => [rename(key), value]))
+}
