@@ -12,6 +12,7 @@ import { printReport } from './reconcile.ts'
 import { formatTables, goalRows, tablesOf } from './report.ts'
 import { type Results, renderResults } from './results.ts'
 import { isSound, type RunResult, runOnce, type Target } from './run.ts'
+import { runStudy } from './studies.ts'
 import { formatTable } from './table.ts'
 
 /*
@@ -51,6 +52,8 @@ async function oneRun(
 
 async function measure(settings: Settings, signal: AbortSignal): Promise<boolean> {
   const progress = createProgress()
+  for (const study of settings.studies) await runStudy(study, { settings, progress, signal })
+  if (settings.phases.length === 0) return true
   const machine = await readMachine()
   const runs: RunResult[] = []
   for (let number = 1; number <= settings.runs; number++) {

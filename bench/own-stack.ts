@@ -1,12 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { StackOptions } from '../scripts/start-stack.ts'
+import type { OwnStack, StackOptions } from '../scripts/start-stack.ts'
 import { addressesOf } from './addresses.ts'
 import type { Target } from './run.ts'
 
 export type OwnTarget = {
   target: Target
+  stack: OwnStack
   /** From nothing but the installed engines to a shop that answers. */
   coldStartSeconds: number
   close(): Promise<void>
@@ -23,6 +24,7 @@ export async function startOwnTarget(
   const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
   return {
     target: { ...addressesOf(stack), status: stack.status },
+    stack,
     coldStartSeconds: (Date.now() - startedAt) / 1_000,
     async close() {
       await stack.stop()

@@ -36,7 +36,7 @@ export type RunResult = {
   reconciled: Report
 }
 
-type Context = { target: Target; settings: Settings; ends: Ends; progress: Progress }
+export type Context = { target: Target; settings: Settings; ends: Ends; progress: Progress }
 
 /** A rate is borne when it is answered, completed, and the slowest in a hundred takes no longer. */
 const bearableP99Ms = 2_000
@@ -118,7 +118,7 @@ async function untilAllEnded(
 }
 
 /** A burst: so many purchases, so many POSTs in flight at a time. */
-async function buy(
+export async function buy(
   context: Context,
   name: string,
   { purchases, inFlight }: { purchases: number; inFlight: number },

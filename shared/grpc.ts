@@ -14,6 +14,7 @@ import {
 import { loadSync } from '@grpc/proto-loader'
 import { fromGrpcError, toGrpcError } from './errors.ts'
 import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
 
 /** Request and response of one unary call, as the .proto file says. */
 type Call = { request: object; response: object }
@@ -108,6 +109,7 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
   port: number
   logger: Logger
   handlers: GrpcHandlers<N>
+  metrics?: Pick<Metrics, 'grpcCalls'>
 }) {
   const server = new Server({ 'grpc.max_connection_age_ms': 300_000 })
   const implementation: UntypedServiceImplementation = {}
@@ -115,8 +117,12 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
     const unary: handleUnaryCall<object, object> = (call, callback) => {
       const answer = (handle as (request: object) => Promise<object>)(call.request)
       answer.then(
-        (response) => callback(null, response),
+        (response) => {
+          options.metrics?.grpcCalls.inc({ method, outcome: 'answered' })
+          callback(null, response)
+        },
         (error: unknown) => {
+          options.metrics?.grpcCalls.inc({ method, outcome: 'failed' })
           const status = toGrpcError(error)
           options.logger.info({ err: error, method, code: status.code }, 'grpc call failed')
           callback(status)

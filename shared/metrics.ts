@@ -17,6 +17,12 @@ export function createMetrics(service: string) {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     }),
+    grpcCalls: new Counter({
+      name: 'grpc_calls_total',
+      help: 'gRPC calls answered, by method and whether that was an error',
+      labelNames: ['method', 'outcome'],
+      registers,
+    }),
     messages: new Counter({
       name: 'kafka_messages_total',
       help: 'Messages handled, by topic and how that ended',

@@ -24,15 +24,18 @@ export async function withKafkaAdmin<T>(
   }
 }
 
-/** Creates the topics that are missing. */
-export async function setUpTopics(brokers: string[]): Promise<void> {
+/** Creates the topics that are missing. Those that are there keep the partitions that they have. */
+export async function setUpTopics(
+  brokers: string[],
+  partitions: number = partitionsPerTopic,
+): Promise<void> {
   await withKafkaAdmin(brokers, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const missing = topics.filter((topic) => !existing.has(topic))
     if (missing.length === 0) return
     await admin.createTopics({
       waitForLeaders: true,
-      topics: missing.map((topic) => ({ topic, numPartitions: partitionsPerTopic })),
+      topics: missing.map((topic) => ({ topic, numPartitions: partitions })),
     })
   })
 }

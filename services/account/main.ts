@@ -74,6 +74,7 @@ export async function start(
     port: config.GRPC_PORT,
     logger,
     handlers: createGrpcHandlers(service),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({

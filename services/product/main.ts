@@ -71,6 +71,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     port: config.GRPC_PORT,
     logger,
     handlers: createGrpcHandlers(service),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({

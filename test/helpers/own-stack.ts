@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startStack } from '../../scripts/start-stack.ts'
+import { type StackOptions, startStack } from '../../scripts/start-stack.ts'
 
 /** A whole stack for one test file, for tests that break things or count everything there is. */
-export async function startOwnStack() {
+export async function startOwnStack(options: Pick<StackOptions, 'replicas'> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'saga-drill-'))
-  const stack = await startStack({ dataDir, portOffset: 'free' })
+  const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
   return {
     stack,
     async close() {
