@@ -20,7 +20,7 @@ describe('npm run bench', function () {
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'saga-bench-test-'))
     const file = join(dir, 'results.json')
-    const settings = ['--purchases', '20', '--rate', '300', '--seconds', '2', '--json', file]
+    const settings = ['--purchases', '10', '--rate', '300', '--seconds', '2', '--json', file]
     const wanted = ['--only', 'latency,burst,open,reads,ceiling']
     // Without a named stack: it starts and stops its own.
     const { STACK_DATA: _, ...env } = process.env
@@ -42,9 +42,9 @@ describe('npm run bench', function () {
     const [run] = results.runs
 
     assert.equal(results.runs.length, 1)
-    assert.equal(results.settings.purchases, 20)
-    assert.equal(run?.latency?.outcomes.COMPLETED, 20)
-    assert.equal(run?.burst?.outcomes.COMPLETED, 20)
+    assert.equal(results.settings.purchases, 10)
+    assert.equal(run?.latency?.outcomes.COMPLETED, 10)
+    assert.equal(run?.burst?.outcomes.COMPLETED, 10)
     assert.equal(run?.open?.outcomes.COMPLETED, 10)
     assert.equal(run?.search, undefined)
     assert.equal(run?.long, undefined)
@@ -57,10 +57,10 @@ describe('npm run bench', function () {
   it('knows what a purchase cost: messages, events and the CPU of each process', () => {
     const { costs, burst } = results.runs[0] ?? {}
 
-    assert.equal(costs?.sagas, 20)
+    assert.equal(costs?.sagas, 10)
     // The accepted event, three commands and replies, and the end; a mail may still be on its way.
-    assert.ok((costs?.kafka.messages ?? 0) >= 20 * 8)
-    assert.ok((costs?.kafka.commands ?? 0) >= 20 * 3)
+    assert.ok((costs?.kafka.messages ?? 0) >= 10 * 8)
+    assert.ok((costs?.kafka.commands ?? 0) >= 10 * 3)
     assert.ok((costs?.temporal.events ?? 0) > 5)
     const names = burst?.use?.processes.map(({ name }) => name) ?? []
     assert.ok(
