@@ -1,10 +1,13 @@
+import { Registry } from 'prom-client'
 import { Bench } from 'tinybench'
+import { createCachedReader } from '../shared/cache.ts'
 import type { Reply } from '../shared/contracts/commands.ts'
 import type { CommandHeaders } from '../shared/contracts/envelope.ts'
 import { commandId, newId, purchaseWorkflowId, traceparent } from '../shared/ids.ts'
 import { claim, handleDo, type Sql } from '../shared/inbox.ts'
 import type { Message } from '../shared/kafka.ts'
 import { createKeyedQueue } from '../shared/keyed-queue.ts'
+import { createLogger } from '../shared/logger.ts'
 import {
   parseEvent,
   parseHeaders,
@@ -15,6 +18,7 @@ import {
 import { createOffsetTracker } from '../shared/offset-tracker.ts'
 import type { Command } from '../shared/participant.ts'
 import { createPublisher, type Outgoing } from '../shared/publisher.ts'
+import { connectRedis } from '../shared/redis.ts'
 import { formatTable } from './table.ts'
 
 /*
@@ -76,6 +80,22 @@ const publish = createPublisher({ sendBatch: async () => [] }, '')
 const swallow = async (_topic: string, _message: Outgoing) => {}
 const queue = createKeyedQueue(64)
 
+const logger = createLogger('micro', 'silent')
+const registry = new Registry()
+/** Nobody answers there: what is measured is what happens before Redis is asked. */
+const redis = connectRedis(['127.0.0.1:1'], { logger, registry })
+const product = { id: newId(), name: 'Product' }
+const reader = createCachedReader({
+  redis,
+  name: 'micro',
+  fields: { id: 'string', name: 'string' },
+  load: async () => product,
+  filter: { ask: async (id) => (id === product.id ? 'maybe' : 'absent') },
+  logger,
+  registry,
+  memoryMs: 600_000,
+})
+
 const bench = new Bench({ time: 500 })
   .add('envelope: parse headers', () => void parseHeaders(request))
   .add('envelope: write a command', () => sendCommand(swallow, 'createOrder', headers, order))
@@ -91,6 +111,8 @@ const bench = new Bench({ time: 500 })
     const outgoing = { key: purchaseId, value: request.value, headers: request.headers }
     await Promise.all(Array.from({ length: 100 }, () => publish('order-commands', outgoing)))
   })
+  .add('cache: a row in memory', async () => void (await reader.read(product.id)))
+  .add('cache: an id that does not exist', async () => void (await reader.read(newId())))
   .add('keyed queue: 100 tasks of 10 keys', async () => {
     for (let task = 0; task < 100; task++) queue.add(`${task % 10}`, async () => {})
     while (queue.size > 0) await queue.changed()
@@ -108,9 +130,11 @@ const rows = bench.tasks.map(({ name, result }) => {
   const { latency } = result
   return [
     name,
-    `${(latency.mean * 1_000).toFixed(2)}`.padStart(9),
+    `${(latency.p50 * 1_000).toFixed(2)}`.padStart(9),
     `${(latency.p99 * 1_000).toFixed(2)}`.padStart(9),
     `± ${latency.rme.toFixed(1)} %`,
   ]
 })
-console.log(formatTable([['', '  mean µs', '   p99 µs', ''], ...rows]))
+console.log(formatTable([['', '   p50 µs', '   p99 µs', ''], ...rows]))
+// The connection that heals itself would try for ever.
+process.exit()
