@@ -66,7 +66,10 @@ export async function connectKafkaTraffic(brokers: string[]) {
   const admin = kafka.admin()
   await admin.connect()
 
-  async function position(): Promise<Position> {
+  /** A broker that had no time to say that it lives leads no partition for a moment. */
+  const position = () => waitFor('the ends of the topics', readPosition)
+
+  async function readPosition(): Promise<Position> {
     const ends = topics.map(async (topic): Promise<[Topic, Map<number, bigint>]> => {
       const offsets = await admin.fetchTopicOffsets(topic)
       return [topic, new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]))]

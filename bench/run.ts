@@ -92,7 +92,7 @@ export function isSound({ reconciled }: RunResult): boolean {
 }
 
 /** A purchase that was answered 202 and is in no table: no database can tell of it. */
-function withLost(report: Report, result: Omit<RunResult, 'reconciled'>): Report {
+export function withLost(report: Report, result: Omit<RunResult, 'reconciled'>): Report {
   const { latency, burst, open, long } = result
   const lost = [latency, burst, open, long].flatMap((figures) => figures?.lost ?? [])
   const check = {
