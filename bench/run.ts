@@ -73,8 +73,9 @@ export async function runOnce(
     result.open = { ...(await openLoop(context, 'open', rate)), perMinute: rate.perMinute }
   }
   if (wanted.includes('search')) {
-    const perMinute = (result.burst?.completedPerSecond ?? 0) * 60
-    result.search = await search(context, Math.round(perMinute * 0.75) || fallbackFirstRate)
+    const guess = (result.burst?.completedPerSecond ?? 0) * 60 * 0.75
+    const first = Math.max(lowestRate, Math.round(guess) || fallbackFirstRate)
+    result.search = await search(context, first)
   }
   if (wanted.includes('reads')) result.reads = await readWarm(context)
   if (wanted.includes('ceiling')) result.ceiling = await ceiling(context)
