@@ -6,7 +6,7 @@ import { composeEnv } from './compose-env.ts'
 import { python, run } from './run.ts'
 
 /*
- * `npm run compose:check`: docker-compose.yml as Docker Compose itself reads it, with every profile and secrets made for
+ * `npm run compose-check`: docker-compose.yml as Docker Compose itself reads it, with every profile and secrets made for
  * the occasion. No Docker engine is needed, and where no Docker Compose is, one is fetched into the cache.
  */
 

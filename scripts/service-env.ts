@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Database } from '../prisma/databases.ts'
 import { namespace } from '../temporal/setup.ts'
 import { baseEnv } from './environment.ts'
@@ -13,15 +14,28 @@ type Need =
   | 'grpc-client'
   | 'currency'
   | 'verification'
+  | 'operators'
+  | 'overdue'
+  | 'operator-mail'
 
 /** What each service needs. It is started as soon as the engines among its needs are there. */
 const needs = {
-  account: ['postgres', 'redis', 'kafka', 'tokens', 'signing', 'grpc-server'],
+  account: ['postgres', 'redis', 'kafka', 'tokens', 'signing', 'grpc-server', 'operator-mail'],
   product: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-server', 'grpc-client', 'currency'],
   order: ['postgres', 'redis', 'kafka', 'tokens'],
   payment: ['postgres', 'redis', 'kafka', 'tokens'],
-  purchase: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-client', 'currency', 'verification'],
-  orchestrator: ['kafka', 'temporal'],
+  purchase: [
+    'postgres',
+    'redis',
+    'kafka',
+    'tokens',
+    'grpc-client',
+    'currency',
+    'verification',
+    'operators',
+    'overdue',
+  ],
+  orchestrator: ['kafka', 'temporal', 'grpc-server', 'operators', 'overdue'],
   media: ['postgres', 'minio', 'tokens', 'grpc-server', 'grpc-client'],
   mail: ['kafka', 'maildev'],
 } as const satisfies Record<string, Need[]>
@@ -38,6 +52,7 @@ export function enginesOf(service: ServiceName): EngineName[] {
 /** Settings that the launcher passes on when its own environment has them. */
 const tunables: Env = {
   LOG_LEVEL: 'info',
+  MAX_IN_FLIGHT: '256',
   CONSUMER_CONCURRENCY: '64',
   DATABASE_POOL_SIZE: '10',
   MAX_UNFINISHED_SAGAS: '128',
@@ -45,6 +60,8 @@ const tunables: Env = {
   STEP_ATTEMPTS: '3',
   SHOP_CURRENCY: 'VND',
   REQUIRE_VERIFIED_EMAIL: 'false',
+  SAGA_OVERDUE_MS: '300000',
+  OPERATOR_EMAIL: 'operator@shop.example',
 }
 
 function tunable(name: string, fallback = tunables[name] ?? ''): Env {
@@ -94,14 +111,28 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         JWT_SIGNING_KEY: JSON.stringify({ kid: secrets.jwt.kid, pem: secrets.jwt.privateKey }),
       }
     case 'grpc-server':
-      return { GRPC_PORT: String(ports[`${service as 'account' | 'product' | 'media'}Grpc`]) }
+      return {
+        GRPC_PORT: String(
+          ports[`${service as 'account' | 'product' | 'orchestrator' | 'media'}Grpc`],
+        ),
+      }
     case 'grpc-client':
       return { GRPC_ADDRESS: urls.grpc }
     case 'currency':
       return tunable('SHOP_CURRENCY')
     case 'verification':
       return tunable('REQUIRE_VERIFIED_EMAIL')
+    case 'operators':
+      return { OPERATOR_TOKENS: JSON.stringify({ local: sha256(secrets.operatorToken) }) }
+    case 'overdue':
+      return tunable('SAGA_OVERDUE_MS')
+    case 'operator-mail':
+      return tunable('OPERATOR_EMAIL')
   }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 /** The environment of a service in a native stack. */
@@ -111,6 +142,7 @@ export function serviceEnv(service: ServiceName, stack: StackInfo): Env {
     baseEnv(),
     { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(stack.ports[service]), APP_ENV: 'local' },
     tunable('LOG_LEVEL'),
+    tunable('MAX_IN_FLIGHT'),
     ...own,
   )
 }

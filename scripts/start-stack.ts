@@ -54,7 +54,12 @@ export type StackOptions = {
   log?: Log
 }
 
-const grpcPorts = { account: 'accountGrpc', product: 'productGrpc', media: 'mediaGrpc' } as const
+const grpcPorts = {
+  account: 'accountGrpc',
+  product: 'productGrpc',
+  orchestrator: 'orchestratorGrpc',
+  media: 'mediaGrpc',
+} as const
 
 function serviceSpec(
   name: ServiceName,

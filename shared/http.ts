@@ -6,6 +6,7 @@ import { pinoHttp } from 'pino-http'
 import type { z } from 'zod'
 import type { Caller } from './auth.ts'
 import { AppError, type ErrorKind, invalid, type Problem, toProblem } from './errors.ts'
+import { createEventStreams, type EventStream, type EventStreamLimits } from './event-streams.ts'
 import { isDatabaseAway } from './faults.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
@@ -18,8 +19,8 @@ export type Route = {
   /** Below `/api/v1`, in express form (`/products/:id`). */
   path: string
   summary: string
-  /** A bearer token is required. */
-  auth?: true
+  /** A bearer token is required: a customer's, or an operator's. */
+  auth?: true | 'operator'
   /** Of shared/rate-limits.ts; what is beyond it is answered 429. */
   limit?: LimitName
   params?: z.ZodObject
@@ -29,6 +30,8 @@ export type Route = {
   body?: z.ZodObject
   /** Instead of a body: a form with files, which the handler reads as they arrive. */
   multipart?: Multipart
+  /** Instead of one answer: server-sent events with data of `response`. */
+  stream?: true
   status: 200 | 201 | 202 | 204
   response: z.ZodType
   /** How its service may refuse, beyond what the parts above can go wrong with; for the document. */
@@ -46,11 +49,19 @@ export type Input<R extends Route> = {
     ? FormInput<z.infer<R['multipart']['fields']>>
     : undefined
   caller: R extends { auth: true } ? Caller : undefined
+  /** Aborted when the client is gone, or the process ends. */
+  signal: R extends { stream: true } ? AbortSignal : undefined
+  /** The operator's name. */
+  operator: R extends { auth: 'operator' } ? string : undefined
 }
+
+type Result<R extends Route> = R extends { stream: true }
+  ? EventStream<z.input<R['response']>>
+  : z.input<R['response']>
 
 /** A function per route of a contract: a missing or superfluous one does not compile. */
 export type Handlers<T extends Routes> = {
-  [K in keyof T]: (input: Input<T[K]>) => Promise<z.input<T[K]['response']>>
+  [K in keyof T]: (input: Input<T[K]>) => Promise<Result<T[K]>>
 }
 
 export const apiPrefix = '/api/v1'
@@ -69,22 +80,30 @@ export type HttpServerOptions<T extends Routes> = {
   handlers: Handlers<T>
   /** Needed as soon as one route has `auth`. */
   authenticate?: RequestHandler
+  /** Needed as soon as one route is for operators. */
+  authenticateOperator?: RequestHandler
   /** Without them no route has a limit. */
   limits?: RateLimits
   /** For routes with `multipart`. */
   maxFiles?: number
+  /** How many requests may be under way at once; what comes above it is answered 503. No limit by default. */
+  maxInFlight?: number
   /** What is served beside the routes, such as the API's document. */
   pages?: RequestHandler
+  /** For routes with `stream`. */
+  streams?: EventStreamLimits
 }
 
 /** Starts a service's HTTP side: its routes, problem JSON, health and metrics. Port 0 takes a free one. */
 export async function startHttpServer<T extends Routes>(options: HttpServerOptions<T>) {
   const app = express()
+  const streams = createEventStreams(options.streams)
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   // Traefik is the one proxy in front: what it wrote last into X-Forwarded-For is the client.
   app.set('trust proxy', 1)
   mountOperations(app, options)
+  app.use(shedLoad(options))
   app.use(pinoHttp({ logger: options.logger, customLogLevel: logLevel }))
   app.use(helmet())
   app.use(express.json({ limit: bodyLimit, strict: true, type: isJson }))
@@ -94,7 +113,14 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       apiPrefix + route.path,
       ...middleware(route, options),
       async (request, response) => {
-        const input = { ...parse(route, request), caller: request.caller }
+        const { caller, operator } = request
+        const input = { ...parse(route, request), caller, operator }
+        if (route.stream) {
+          const connect = (signal: AbortSignal) =>
+            handle({ ...input, signal }) as Promise<EventStream<unknown>>
+          await streams.answer(response, (data) => route.response.parse(data), connect)
+          return
+        }
         const result = route.multipart
           ? await withForm(request, route.multipart, options, (form) => handle({ ...input, form }))
           : await handle(input)
@@ -115,8 +141,9 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   })
   return {
     port: (server.address() as AddressInfo).port,
-    /** Lets running requests end; idle keep-alive connections are closed at once. */
+    /** Lets running requests end, but for streams; idle keep-alive connections are closed at once. */
     async close() {
+      streams.close()
       const closed = new Promise((resolve) => server.close(resolve))
       // The connection of a running request becomes idle later, and would stay open for seconds.
       const closingIdle = setInterval(() => server.closeIdleConnections(), 50)
@@ -145,8 +172,10 @@ function middleware<T extends Routes>(
   }
   const steps = [measure]
   if (route.auth) {
-    if (!options.authenticate) throw new Error(`route ${route.path} needs authentication`)
-    steps.push(options.authenticate)
+    const { authenticate, authenticateOperator } = options
+    const authentication = route.auth === 'operator' ? authenticateOperator : authenticate
+    if (!authentication) throw new Error(`route ${route.path} needs authentication`)
+    steps.push(authentication)
   }
   if (route.limit && options.limits) steps.push(limitRequests(options.limits, route.limit))
   return steps
@@ -179,6 +208,37 @@ function mountOperations<T extends Routes>(
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
+}
+
+/**
+ * Refuses what would only wait. It comes before logging and parsing, so that saying no is cheap. Health and metrics
+ * are mounted before it; uploads and event streams are long and have limits of their own.
+ */
+function shedLoad<T extends Routes>({
+  routes,
+  metrics,
+  maxInFlight = Number.POSITIVE_INFINITY,
+}: HttpServerOptions<T>): RequestHandler {
+  const long = Object.values(routes)
+    .filter(({ multipart, stream }) => multipart || stream)
+    .map(({ path }) => new RegExp(`^${apiPrefix}${path.replaceAll(/:\w+/g, '[^/]+')}$`))
+  let inFlight = 0
+
+  return (request, response, next) => {
+    if (long.some((path) => path.test(request.path))) {
+      next()
+      return
+    }
+    if (inFlight >= maxInFlight) {
+      metrics.httpShed.inc()
+      throw new AppError('unavailable', 'too many requests are under way here; try again')
+    }
+    inFlight += 1
+    response.once('close', () => {
+      inFlight -= 1
+    })
+    next()
+  }
 }
 
 const healthDeadlineMs = 2_000

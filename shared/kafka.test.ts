@@ -344,8 +344,9 @@ describe('kafka', () => {
       const letter = await letterOf('poison')
       assert.equal(triesOf('poison'), 1)
       assert.equal(letter.value, 'value of poison')
-      const { dead_letter_offset, ...headers } = letter.headers
+      const { dead_letter_offset, dead_letter_time, ...headers } = letter.headers
       assert.match(dead_letter_offset ?? '', /^\d+$/)
+      assert.ok(Math.abs(Date.parse(dead_letter_time ?? '') - Date.now()) < 60_000)
       assert.deepEqual(headers, {
         name: 'poison',
         dead_letter_error: 'PoisonError: cannot be read',

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
+import { deadLetterHeaders } from './contracts/dead-letters.ts'
 import type { Topic } from './contracts/topics.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 import type { Logger } from './logger.ts'
+import type { Publish } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { createOffsetTracker } from './offset-tracker.ts'
 import { createPublisher } from './publisher.ts'
@@ -77,7 +79,8 @@ export async function connectKafka(
   }
 
   return {
-    publish,
+    /** Only a consumer sends bytes on; everybody else says what they mean. */
+    publish: publish as Publish,
     consume,
     /** Finishes and commits what is in flight, then leaves the groups and disconnects. */
     async close() {
@@ -140,25 +143,26 @@ async function startConsumer(
     return tracker
   }
 
-  async function deadLetter(message: Message, error: Error) {
+  async function deadLetter(message: Message, raw: KafkaMessage, error: Error) {
     await options.onPoison?.(message, error)
     await publish('dead-letters', {
-      key: message.key,
-      value: message.value,
+      key: raw.key,
+      value: raw.value,
       headers: {
-        ...message.headers,
-        dead_letter_error: `${error.name}: ${error.message}`.slice(0, 1_000),
-        dead_letter_group: options.group,
-        dead_letter_topic: message.topic,
-        dead_letter_partition: String(message.partition),
-        dead_letter_offset: message.offset,
+        ...raw.headers,
+        [deadLetterHeaders.error]: `${error.name}: ${error.message}`.slice(0, 1_000),
+        [deadLetterHeaders.group]: options.group,
+        [deadLetterHeaders.topic]: message.topic,
+        [deadLetterHeaders.partition]: String(message.partition),
+        [deadLetterHeaders.offset]: message.offset,
+        [deadLetterHeaders.time]: new Date().toISOString(),
       },
     })
     logger.error({ err: error, ...position(message) }, 'message dead-lettered')
   }
 
   /** Ends when the message is done; false when the process stops first, so that it stays uncommitted. */
-  async function finish(message: Message): Promise<boolean> {
+  async function finish(message: Message, raw: KafkaMessage): Promise<boolean> {
     let deterministic = 0
     for (let attempt = 1; ; attempt++) {
       try {
@@ -174,7 +178,7 @@ async function startConsumer(
         }
         deterministic = isDeterministic(error) ? deterministic + 1 : 0
         const poison = error instanceof PoisonError || deterministic >= poisonAttempts
-        if (poison && (await settled(deadLetter(message, error)))) {
+        if (poison && (await settled(deadLetter(message, raw, error)))) {
           metrics.messages.inc({ topic: message.topic, outcome: 'dead_lettered' })
           return true
         }
@@ -223,7 +227,7 @@ async function startConsumer(
         tracker.started(offset)
         metrics.inFlight.inc({ topic })
         queue.add(message.key || `${batch.partition}/${raw.offset}`, async () => {
-          if (!stopping.signal.aborted && (await finish(message))) tracker.finished(offset)
+          if (!stopping.signal.aborted && (await finish(message, raw))) tracker.finished(offset)
           metrics.inFlight.dec({ topic })
         })
         resolveOffset(raw.offset)

@@ -23,6 +23,11 @@ export function createMetrics(service: string) {
       labelNames: ['method', 'outcome'],
       registers,
     }),
+    httpShed: new Counter({
+      name: 'http_requests_shed_total',
+      help: 'Requests that were answered 503 at once, because as many were under way as may be',
+      registers,
+    }),
     messages: new Counter({
       name: 'kafka_messages_total',
       help: 'Messages handled, by topic and how that ended',

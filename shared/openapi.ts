@@ -91,6 +91,8 @@ function operation(service: string, name: string, route: Route): ZodOpenApiOpera
     ...requestBody(route),
     responses: {
       [route.status]: success(route),
+      // A client of a stream is told so that it need not come again.
+      ...(route.stream && { 204: { description: STATUS_CODES[204] ?? '' } }),
       ...Object.fromEntries(
         errorsOf(route).map((kind) => [errorKinds[kind].http, problemResponses.get(kind)]),
       ),
@@ -111,10 +113,11 @@ function requestBody({ body, multipart }: Route) {
   return { requestBody: { required: true, content: { 'multipart/form-data': { schema } } } }
 }
 
-function success({ status, response }: Route): ZodOpenApiResponseObject {
+function success({ status, response, stream }: Route): ZodOpenApiResponseObject {
   const text = STATUS_CODES[status] ?? ''
   if (status === 204) return { description: text }
-  return { description: text, content: { 'application/json': { schema: response } } }
+  const type = stream ? 'text/event-stream' : 'application/json'
+  return { description: text, content: { [type]: { schema: response } } }
 }
 
 /** What its parts make possible, and what its service says besides. */

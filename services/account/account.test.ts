@@ -32,6 +32,7 @@ describe('account', () => {
       REFRESH_TOKEN_TTL_SECONDS: 60,
       SESSION_TTL_SECONDS: 600,
       REFRESH_GRACE_SECONDS: 0,
+      OPERATOR_EMAIL: 'operator@example.com',
       VERIFY_CODE_TTL_SECONDS: 3600,
       RESET_CODE_TTL_SECONDS: 600,
       SESSION_RETENTION_SECONDS: 3600,
@@ -47,6 +48,7 @@ describe('account', () => {
       HTTP_PORT: 0,
       GRPC_PORT: 0,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
     } as const
     sql = open.adopt(new pg.Client({ connectionString: database.url }), (client) => client.end())

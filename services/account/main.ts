@@ -50,6 +50,7 @@ export async function start(
       verify: config.VERIFY_CODE_TTL_SECONDS,
       reset: config.RESET_CODE_TTL_SECONDS,
     },
+    operatorEmail: config.OPERATOR_EMAIL,
     refreshGraceSeconds: config.REFRESH_GRACE_SECONDS,
     logger,
   })
@@ -72,6 +73,7 @@ export async function start(
     service: 'auth',
     host: config.HTTP_HOST,
     port: config.GRPC_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
     metrics,
@@ -80,6 +82,7 @@ export async function start(
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: accountRoutes,

@@ -33,6 +33,7 @@ describe('mails', function () {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
       SMTP_URL: `smtp://127.0.0.1:${proxy.port}`,
       MAIL_FROM: 'The Shop <shop@example.com>',
@@ -241,6 +242,29 @@ describe('mails', function () {
       const refusal = mails.find(({ text }) => text.includes(rejected))
       assert.match(refusal?.text ?? '', /not enough of it in stock/)
     })
+  })
+
+  it('tell the operator once of a purchase that needs attention', async () => {
+    const purchase_id = randomUUID()
+    const subject = `Purchase ${purchase_id} needs attention`
+    const flag = (reason: 'undo_poisoned' | 'undo_stuck') =>
+      sendEvent(kafka.publish, 'attentionNeeded', {
+        purchase_id,
+        steps: ['refund-payment'],
+        reason,
+      })
+    await flag('undo_stuck')
+    await flag('undo_poisoned')
+    const about = async () =>
+      (await mailsTo('operator@example.com')).filter((mail) => mail.subject === subject)
+
+    const [mail] = await waitFor('the mail', async () => {
+      const mails = await about()
+      return mails.length > 0 ? mails : undefined
+    })
+
+    assert.match(mail?.text ?? '', /refund-payment/)
+    assert.equal((await about()).length, 1)
   })
 
   it('are safe whatever a customer is called', async () => {

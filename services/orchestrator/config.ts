@@ -1,8 +1,11 @@
 import { env, kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
+import { operatorEnv } from '../../shared/operators.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
+  ...operatorEnv,
+  GRPC_PORT: env.port,
   CONSUMER_CONCURRENCY: env.count.default(100),
   TEMPORAL_ADDRESS: env.text,
   TEMPORAL_NAMESPACE: env.text,
@@ -10,6 +13,8 @@ const variables = {
   MAX_UNFINISHED_SAGAS: env.count.default(128),
   STEP_TIMEOUT_MS: env.durationMs.default(10_000),
   STEP_ATTEMPTS: env.count.default(3),
+  /** A saga that runs for longer is shown to an operator. */
+  SAGA_OVERDUE_MS: env.durationMs.default(300_000),
 }
 
 export type Config = ReturnType<typeof readConfig>

@@ -6,6 +6,7 @@ import { newId } from '../../shared/ids.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { connectTestRedis, uniqueName } from '../../test/helpers/redis.ts'
 import { createAnswers } from './answers.ts'
+import { createProgressFeed } from './progress-feed.ts'
 import { connectRepository, type Repository } from './repository.ts'
 import { createPurchaseService } from './service.ts'
 
@@ -54,6 +55,8 @@ describe('idempotency answers', () => {
         },
         close: () => undefined,
       },
+      sagas: { Cancel: async () => ({ verdict: 'CANCELLING' }) },
+      overdueMs: 300_000,
       products: {
         GetProducts: async () => ({ products: [tea] }),
         CheckProducts: async () => ({ checks: [] }),
@@ -61,6 +64,9 @@ describe('idempotency answers', () => {
       },
       publish: async () => undefined,
       answers: createAnswers({ ...test, prefix }),
+      feed: resources.adopt(createProgressFeed({ ...test, repository, prefix }), (open) =>
+        open.close(),
+      ),
       currencyCode: 'VND',
       requireVerifiedEmail: false,
       logger: pino({ level: 'silent' }),

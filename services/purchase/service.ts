@@ -1,27 +1,42 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../../shared/auth.ts'
 import { commands } from '../../shared/contracts/commands.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type {
+  OperatorActed,
+  PurchaseAccepted,
+  PurchaseEnded,
+} from '../../shared/contracts/events.ts'
 import { page } from '../../shared/contracts/list.ts'
-import type { AcceptedPurchase, CreatePurchase, Purchase } from '../../shared/contracts/purchase.ts'
-import { steps } from '../../shared/contracts/steps.ts'
+import type {
+  AcceptedPurchase,
+  CreatePurchase,
+  Purchase,
+  PurchaseEvent,
+} from '../../shared/contracts/purchase.ts'
 import { AppError, unprocessable } from '../../shared/errors.ts'
+import type { EventStream } from '../../shared/event-streams.ts'
 import type { GrpcClient } from '../../shared/grpc.ts'
-import { apiPrefix } from '../../shared/http.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
 import type { Answer, Answers } from './answers.ts'
-import type { Progress, PurchaseRow, PurchaseWithSteps, Repository } from './repository.ts'
+import type { ProgressFeed } from './progress-feed.ts'
+import type { Progress, PurchaseRow, Repository } from './repository.ts'
+import { acceptance, hasEnded, statusOf, toPurchase } from './views.ts'
 
 type Deps = {
   repository: Repository
   accounts: GrpcClient<'auth'>
   products: GrpcClient<'product'>
+  sagas: Pick<GrpcClient<'saga'>, 'Cancel'>
   publish: Publish
   /** In front of the repository; without them it is asked for every key. */
   answers?: Answers
+  /** Tells live readers, and is told what changed. */
+  feed: ProgressFeed
   currencyCode: string
+  /** How long a purchase may stand still. */
+  overdueMs: number
   requireVerifiedEmail: boolean
   logger: Logger
 }
@@ -30,6 +45,8 @@ type Deps = {
 const publishDeadlineMs = 1_000
 /** Older than any publish that is still under way. */
 const unpublishedAfterMs = 5_000
+/** Older than any request to cancel that is still under way. */
+const undeliveredAfterMs = 3_000
 const sweepBatch = 200
 
 export function createPurchaseService(deps: Deps) {
@@ -123,8 +140,72 @@ export function createPurchaseService(deps: Deps) {
     }
   }
 
+  /**
+   * Tells the saga what the customer wants. False when the purchase ends otherwise; while nobody answers the wish
+   * stays on the row, for the sweep.
+   */
+  async function deliverCancel(row: PurchaseRow): Promise<boolean> {
+    let verdict: string
+    try {
+      verdict = (await deps.sagas.Cancel(toAccepted(row))).verdict
+    } catch (err) {
+      logger.warn({ err, purchase_id: row.id }, 'wish to cancel waits for the sweep')
+      return true
+    }
+    const granted = verdict === 'CANCELLING' || verdict === 'CANCELLED'
+    await repository.cancelDelivered(row.id, granted)
+    logger.info({ purchase_id: row.id, verdict }, 'wish to cancel delivered')
+    return granted
+  }
+
   return {
     create,
+
+    /** What is not paid for yet is undone. A wish that comes while the payment is taken lets that decide. */
+    async cancel(customerId: string, id: string): Promise<AcceptedPurchase> {
+      const row = await repository.requestCancel(id, customerId)
+      if (!row) throw new AppError('not_found', 'no such purchase')
+      const granted = hasEnded(row)
+        ? row.status === 'CANCELLED'
+        : row.cancelDeliveredAt !== null || (await deliverCancel(row))
+      if (!granted) throw new AppError('conflict', 'the purchase is beyond cancelling')
+      return { ...acceptance(row), status: statusOf(row) }
+    },
+
+    /** Tells sagas of wishes to cancel that they have not heard of, e.g. because Temporal was away. */
+    async deliverCancels(): Promise<void> {
+      const rows = await repository.undeliveredCancels(undeliveredAfterMs, sweepBatch)
+      for (const row of rows) await deliverCancel(row)
+    },
+
+    /**
+     * A purchase that stands still may have no saga, or one that has ended unheard: its event is published again, and
+     * its end asked for. Whoever has both does nothing.
+     */
+    async askAfterOverdue(): Promise<void> {
+      for (const row of await repository.unmoved(deps.overdueMs, sweepBatch)) {
+        logger.warn({ purchase_id: row.id }, 'purchase stands still')
+        await publishAccepted(toAccepted(row))
+        await sendEvent(deps.publish, 'settlementOverdue', { purchase_id: row.id })
+      }
+    },
+
+    flag: (id: string) => repository.flag(id),
+    noteAction: (acted: OperatorActed) => repository.addAction(acted),
+
+    async listActions(id: string) {
+      const rows = await repository.listActions(id)
+      return {
+        items: rows.map(({ actionId, operator, action, step, note, at }) => ({
+          action_id: actionId,
+          operator,
+          action: action as OperatorActed['action'],
+          step,
+          note,
+          at: at.toISOString(),
+        })),
+      }
+    },
 
     async getOwn(customerId: string, id: string): Promise<Purchase> {
       const row = await repository.findOwn(id, customerId)
@@ -138,7 +219,22 @@ export function createPurchaseService(deps: Deps) {
       return { items: items.map(toPurchase), next_cursor }
     },
 
-    addProgress: (progress: Progress) => repository.addProgress(progress),
+    /** How a purchase goes on, behind the event `after`, until it has ended or `signal` is aborted. */
+    async watchOwn(
+      customerId: string,
+      id: string,
+      after: number,
+      signal: AbortSignal,
+    ): Promise<EventStream<PurchaseEvent>> {
+      const known = await deps.feed.read(id)
+      if (known?.customerId !== customerId) throw new AppError('not_found', 'no such purchase')
+      return deps.feed.watch(known, after, signal)
+    },
+
+    async addProgress(progress: Progress): Promise<void> {
+      await repository.addProgress(progress)
+      deps.feed.note(progress.purchaseId)
+    },
 
     /** The step that ended the purchase shows, also when it was never answered. */
     async end(ended: PurchaseEnded): Promise<void> {
@@ -154,6 +250,7 @@ export function createPurchaseService(deps: Deps) {
         })
       }
       const changed = await repository.end(ended)
+      deps.feed.note(ended.purchase_id)
       logger.info(
         { purchase_id: ended.purchase_id, status: ended.status, changed },
         'purchase ended',
@@ -201,16 +298,6 @@ function toFirst(row: PurchaseRow): Answer {
   return { bodyHash: row.bodyHash, accepted: acceptance(row) }
 }
 
-function acceptance(row: PurchaseRow): AcceptedPurchase {
-  return {
-    purchase_id: row.id,
-    status: 'ACCEPTED',
-    amount: Number(row.amount),
-    currency_code: row.currencyCode,
-    links: { self: `${apiPrefix}/purchases/${row.id}` },
-  }
-}
-
 function toAccepted(row: PurchaseRow): PurchaseAccepted {
   return {
     purchase_id: row.id,
@@ -219,36 +306,5 @@ function toAccepted(row: PurchaseRow): PurchaseAccepted {
     amount: Number(row.amount),
     currency_code: row.currencyCode,
     payment_method: row.paymentMethod,
-  }
-}
-
-/** A declined payment is one that the customer can look at. */
-function leavesARecord({ outcome, reason }: PurchaseWithSteps['steps'][number]): boolean {
-  return outcome === 'done' || reason === 'payment_declined'
-}
-
-function toPurchase(row: PurchaseWithSteps): Purchase {
-  const made = new Set(row.steps.filter(leavesARecord).map(({ name }) => name))
-  const { links, ...rest } = acceptance(row)
-  return {
-    ...rest,
-    status: row.status as Purchase['status'],
-    links: {
-      ...links,
-      ...(made.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
-      ...(made.has(steps.takePayment) && { payment: `${apiPrefix}/payments/${row.id}` }),
-    },
-    lines: row.lines as Purchase['lines'],
-    payment_method: row.paymentMethod,
-    reason: row.reason,
-    failed_step: row.failedStep,
-    steps: row.steps.map(({ name, outcome, reason, at }) => ({
-      name,
-      outcome,
-      reason,
-      at: at.toISOString(),
-    })),
-    created_at: row.createdAt.toISOString(),
-    updated_at: row.updatedAt.toISOString(),
   }
 }

@@ -22,6 +22,7 @@ function buy({ required, verified }: { required: boolean; verified: boolean }, k
   }
   const service = createPurchaseService({
     repository: { insert: stored, findByKey: async () => null } as never,
+    feed: {} as never,
     accounts: {
       Authenticate: async () => ({ account_id: caller.accountId, email_verified: verified }),
       close() {},
@@ -33,6 +34,8 @@ function buy({ required, verified }: { required: boolean; verified: boolean }, k
       }),
       close() {},
     },
+    sagas: { Cancel: async () => ({ verdict: 'CANCELLING' }) },
+    overdueMs: 300_000,
     publish: async () => undefined,
     currencyCode: 'VND',
     requireVerifiedEmail: required,

@@ -19,6 +19,7 @@ export async function startTestAccount(kafka: KafkaConfig) {
     REFRESH_TOKEN_TTL_SECONDS: 600,
     SESSION_TTL_SECONDS: 3600,
     REFRESH_GRACE_SECONDS: 10,
+    OPERATOR_EMAIL: 'operator@example.com',
     VERIFY_CODE_TTL_SECONDS: 3600,
     RESET_CODE_TTL_SECONDS: 600,
     SESSION_RETENTION_SECONDS: 3600,
@@ -34,6 +35,7 @@ export async function startTestAccount(kafka: KafkaConfig) {
     HTTP_PORT: 0,
     GRPC_PORT: 0,
     LOG_LEVEL: 'silent',
+    MAX_IN_FLIGHT: 256,
     APP_ENV: 'local',
   } as const
   const service = starting.adopt(await start(config, pino({ level: 'silent' })), (it) => it.close())

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { Ajv } from 'ajv'
+import { readDocument } from '../docs/markdown.ts'
+import {
+  type ComposeFile,
+  freshEnv,
+  MissingVariableError,
+  readComposeFile,
+  resolveComposeFile,
+} from './compose-file.ts'
+
+describe('docker-compose.yml', () => {
+  let validate: (file: unknown) => string[]
+
+  before(async () => {
+    const schema = JSON.parse(await readDocument('test/compose/compose-spec.json'))
+    // It names its draft by https, which ajv knows by http only.
+    const ajv = new Ajv({ strict: false, allErrors: true })
+    const check = ajv.compile({ ...schema, $schema: 'http://json-schema.org/draft-07/schema#' })
+    validate = (file) =>
+      check(file) ? [] : (check.errors ?? []).map((e) => `${e.instancePath} ${e.message}`)
+  })
+
+  it('is what the Compose Specification says, before and after variables are put in', async () => {
+    assert.deepEqual(validate(await readComposeFile()), [])
+    assert.deepEqual(validate(await resolveComposeFile(freshEnv())), [])
+  })
+
+  it('would not be with a key or a condition that does not exist', async () => {
+    const wrongKey: ComposeFile = structuredClone(await readComposeFile())
+    Object.assign(wrongKey.services.account ?? {}, { memory_limit: '1g' })
+    const wrongCondition: ComposeFile = structuredClone(await readComposeFile())
+    Object.assign(wrongCondition.services.account?.depends_on ?? {}, {
+      topics: { condition: 'service_ready' },
+    })
+
+    assert.notDeepEqual(validate(wrongKey), [])
+    assert.notDeepEqual(validate(wrongCondition), [])
+  })
+
+  it('depends only on services that run under the same profiles', async () => {
+    const { services } = await readComposeFile()
+
+    for (const [name, { depends_on = {}, profiles = [] }] of Object.entries(services)) {
+      for (const needed of Object.keys(depends_on)) {
+        const service = services[needed]
+        assert.ok(service, `${name} needs ${needed}`)
+        if (!service.profiles) continue
+        assert.ok(profiles.length > 0, `${name} always runs, ${needed} does not`)
+        assert.ok(
+          profiles.every((profile) => service.profiles?.includes(profile)),
+          `${name} needs ${needed}`,
+        )
+      }
+    }
+  })
+
+  it('names every volume and network that it uses, and no other', async () => {
+    const file = await readComposeFile()
+    const services = Object.values(file.services)
+    const volumes = services.flatMap((service) =>
+      (service.volumes ?? []).map((volume) => volume.split(':')[0] ?? ''),
+    )
+    const networks = services.flatMap(({ networks: used }) =>
+      Array.isArray(used) ? used : Object.keys(used),
+    )
+
+    const named = volumes.filter((volume) => !volume.startsWith('.'))
+    assert.deepEqual([...new Set(named)].sort(), Object.keys(file.volumes).sort())
+    assert.deepEqual([...new Set(networks)].sort(), Object.keys(file.networks).sort())
+  })
+
+  it('has no default for any secret, and is complete with those of npm run compose-secrets', async () => {
+    const secrets = Object.keys(freshEnv()).filter((name) => name !== 'COMPOSE_PROFILES')
+
+    assert.ok(secrets.length >= 12)
+    for (const name of secrets) {
+      const env = freshEnv()
+      delete env[name]
+      await assert.rejects(
+        resolveComposeFile(env),
+        (error) => error instanceof MissingVariableError && error.message === name,
+        name,
+      )
+    }
+    await resolveComposeFile(freshEnv())
+  })
+
+  it('has no secret written into it', async () => {
+    const { services } = await readComposeFile()
+    const secret = /PASSWORD|_PWD$|SECRET|ACCESS_KEY|ROOT_USER|SIGNING_KEY|VERIFY_KEYS/
+
+    for (const [name, { environment = {} }] of Object.entries(services)) {
+      for (const [variable, value] of Object.entries(environment)) {
+        if (secret.test(variable))
+          assert.match(String(value), /^\$\{\w+:\?[^}]*\}$/, `${name} ${variable}`)
+        const inUrl = /:\/\/[^:/]+:([^@]*)@/.exec(String(value))?.[1]
+        if (inUrl !== undefined) assert.match(inUrl, /^\$\{\w+:\?/, `${name} ${variable}`)
+      }
+    }
+  })
+
+  it('makes other secrets for every checkout', () => {
+    const one = freshEnv()
+    const other = freshEnv()
+
+    for (const name of Object.keys(one).filter((each) => each !== 'COMPOSE_PROFILES')) {
+      assert.notEqual(one[name], other[name], name)
+    }
+  })
+})
