@@ -17,6 +17,7 @@ import { createBreaker } from './breaker.ts'
 import type { PurchaseAccepted } from './contracts/events.ts'
 import { fromGrpcError, toGrpcError } from './errors.ts'
 import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
 
 /** Request and response of one unary call, as the .proto file says. */
 type Call = { request: object; response: object }
@@ -123,6 +124,7 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
   port: number
   logger: Logger
   handlers: GrpcHandlers<N>
+  metrics?: Pick<Metrics, 'grpcCalls'>
   /** How many calls may be under way at once; what comes above it is refused. No limit by default. */
   maxInFlight?: number
 }) {
@@ -143,8 +145,12 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
         inFlight -= 1
       })
       counted.then(
-        (response) => callback(null, response),
+        (response) => {
+          options.metrics?.grpcCalls.inc({ method, outcome: 'answered' })
+          callback(null, response)
+        },
         (error: unknown) => {
+          options.metrics?.grpcCalls.inc({ method, outcome: 'failed' })
           const failure = toGrpcError(error)
           options.logger.info({ err: error, method, code: failure.code }, 'grpc call failed')
           callback(failure)

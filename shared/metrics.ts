@@ -18,6 +18,12 @@ export function createMetrics(service: string) {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers,
     }),
+    grpcCalls: new Counter({
+      name: 'grpc_calls_total',
+      help: 'gRPC calls answered, by method and whether that was an error',
+      labelNames: ['method', 'outcome'],
+      registers,
+    }),
     httpShed: new Counter({
       name: 'http_requests_shed_total',
       help: 'Requests that were answered 503 at once, because as many were under way as may be',

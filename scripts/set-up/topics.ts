@@ -25,14 +25,17 @@ export async function withKafkaAdmin<T>(
 }
 
 /** Creates the topics that are missing, and gives each its settings, also those from before a setting was made. */
-export async function setUpTopics(brokers: string[]): Promise<void> {
+export async function setUpTopics(
+  brokers: string[],
+  partitions: number = partitionsPerTopic,
+): Promise<void> {
   await withKafkaAdmin(brokers, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const missing = topics.filter((topic) => !existing.has(topic))
     if (missing.length > 0) {
       await admin.createTopics({
         waitForLeaders: true,
-        topics: missing.map((topic) => ({ topic, numPartitions: partitionsPerTopic })),
+        topics: missing.map((topic) => ({ topic, numPartitions: partitions })),
       })
     }
     await admin.alterConfigs({

@@ -76,6 +76,7 @@ export async function start(
     maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({

@@ -100,6 +100,7 @@ export async function start(
     port: config.GRPC_PORT,
     logger,
     handlers: createGrpcHandlers(sagas),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({

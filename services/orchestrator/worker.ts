@@ -1,17 +1,24 @@
-import { Worker } from '@temporalio/worker'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { createActivities } from '../../activities/index.ts'
 import { type Temporal, taskQueue } from '../../shared/temporal.ts'
 import { bundledWorkflows } from './workflow-bundle.ts'
 
-/** Well below a supervisor's patience, long enough for an activity to publish its command. */
-const shutdownGraceTime = '5 s'
 /** For sagas that another replica started. */
 const spareSlots = 40
 
 /**
- * Runs the workflows and activities of the purchase saga. A dead worker's workflows move to another after the
- * sticky timeout, so that is short.
+ * What the benchmark's bare worker has in common with this one. A dead worker's workflows move to another after the
+ * sticky timeout, so that is short. The grace is well below a supervisor's patience and long enough for an activity to
+ * publish its command.
  */
+export const workerOptions = {
+  maxConcurrentWorkflowTaskPolls: 4,
+  maxConcurrentActivityTaskPolls: 4,
+  stickyQueueScheduleToStartTimeout: '3 s',
+  shutdownGraceTime: '5 s',
+} satisfies Partial<WorkerOptions>
+
+/** Runs the workflows and activities of the purchase saga. */
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
@@ -23,14 +30,11 @@ export async function startWorker(
     taskQueue,
     workflowBundle: await bundledWorkflows(),
     activities: createActivities(deps),
+    ...workerOptions,
     maxCachedWorkflows,
     // A saga whose step waits here holds one of each.
     maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,
     maxConcurrentLocalActivityExecutions: maxSagas + spareSlots,
-    maxConcurrentWorkflowTaskPolls: 4,
-    maxConcurrentActivityTaskPolls: 4,
-    stickyQueueScheduleToStartTimeout: '3 s',
-    shutdownGraceTime,
   })
   // Left uncaught on purpose: a worker that fails ends the process, and its supervisor starts a new one.
   const ended = worker.run()

@@ -73,6 +73,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({
