@@ -11,7 +11,8 @@ COPY prisma prisma
 RUN node prisma/generate.ts
 
 FROM base AS runtime
-ENV NODE_ENV=production NODE_OPTIONS=--disable-warning=TimeoutNegativeWarning
+ENV NODE_ENV=production
+ENV NODE_OPTIONS="--disable-warning=TimeoutNegativeWarning --max-semi-space-size=4 --max-old-space-size=256"
 RUN npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force
 COPY shared shared
 COPY activities activities
@@ -21,6 +22,7 @@ COPY services services
 COPY bench bench
 COPY scripts scripts
 COPY --from=build /app/prisma prisma
+RUN node services/orchestrator/workflow-bundle.ts
 USER node
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HTTP_PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

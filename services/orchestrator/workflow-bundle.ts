@@ -45,7 +45,7 @@ export async function bundledWorkflows(): Promise<{ codePath: string }> {
 async function make(codePath: string): Promise<void> {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker')
   const { code } = await bundleWorkflowCode({
-    workflowsPath: join(root, 'workflows', 'index.ts'),
+    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
     logger: new DefaultLogger('ERROR'),
   })
   await mkdir(folder, { recursive: true })

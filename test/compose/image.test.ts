@@ -20,7 +20,7 @@ async function importsOf(file: string, found: Imports): Promise<Imports> {
   found.files.add(file)
   const source = await readFile(join(checkout, file), 'utf8')
   const statements = source.matchAll(
-    /^(?:import|export)\s(?!type\s)[^'"]*?from\s+'([^']+)'|^import '([^']+)'|\.resolve\('([^']+)'\)/gm,
+    /^(?:import|export)\s(?!type\s)[^'"]*?from\s+'([^']+)'|^import '([^']+)'|\.resolve\('([^']+[^/])'\)/gm,
   )
   for (const [, from, alone, resolved] of statements) {
     const specifier = from ?? alone ?? resolved ?? ''
