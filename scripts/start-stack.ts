@@ -54,6 +54,7 @@ const nodeFlags = [
   '--disable-warning=TimeoutNegativeWarning',
   '--max-semi-space-size=4',
   '--max-old-space-size=256',
+  '--optimize-for-size',
 ]
 
 function serviceSpec(
@@ -68,7 +69,7 @@ function serviceSpec(
     kind: 'service',
     command: process.execPath,
     args: [...nodeFlags, join('services', name, 'main.ts')],
-    env: { ...serviceEnv(name, stack), ...extra },
+    env: { MALLOC_ARENA_MAX: '2', ...serviceEnv(name, stack), ...extra },
     cwd: checkout,
     ports: name in grpc ? [port, stack.ports[grpc[name as keyof typeof grpc]]] : [port],
     probe: () => probeHttp(`http://127.0.0.1:${port}/health/ready`),

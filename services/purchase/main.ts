@@ -17,7 +17,7 @@ import { createHandlers } from './http.ts'
 import { connectRepository } from './repository.ts'
 import { createPurchaseService } from './service.ts'
 
-const notePublishedMs = 200
+const notePublishedMs = 1_000
 const publishMissingMs = 2_000
 
 export async function start(config: Config, logger: Logger): Promise<Running> {
