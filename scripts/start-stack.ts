@@ -59,6 +59,7 @@ const nodeFlags = [
   '--disable-warning=TimeoutNegativeWarning',
   '--max-semi-space-size=4',
   '--max-old-space-size=256',
+  '--optimize-for-size',
 ]
 
 const grpcPorts = {
@@ -83,7 +84,7 @@ function serviceSpec(
     kind: 'service',
     command: process.execPath,
     args: [...nodeFlags, join('services', name, 'main.ts')],
-    env: { ...serviceEnv(name, stack), ...own, ...extra },
+    env: { MALLOC_ARENA_MAX: '2', ...serviceEnv(name, stack), ...own, ...extra },
     cwd: checkout,
     ports: grpcPort ? [port, grpcPort] : [port],
     probe: () => probeHttp(`http://127.0.0.1:${port}/health/ready`),

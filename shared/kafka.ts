@@ -46,7 +46,7 @@ export type ConsumeOptions = {
 const groupTimings = { sessionTimeout: 10_000, heartbeatInterval: 2_000, rebalanceTimeout: 15_000 }
 /** A fetch ends at the first message; with none it is asked again only so that closing does not wait long. */
 const fetchWaitMs = 1_000
-const commitIntervalMs = 200
+const commitIntervalMs = 1_000
 const drainDeadlineMs = 8_000
 const firstRetryMs = 100
 const lastRetryMs = 5_000

@@ -19,7 +19,7 @@ import { createProgressFeed } from './progress-feed.ts'
 import { connectRepository } from './repository.ts'
 import { createPurchaseService } from './service.ts'
 
-const notePublishedMs = 200
+const notePublishedMs = 1_000
 const publishMissingMs = 2_000
 const deliverCancelsMs = 2_000
 
