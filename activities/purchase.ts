@@ -1,4 +1,4 @@
-import type { PurchaseEnded } from '../shared/contracts/events.ts'
+import type { AttentionNeeded, OperatorActed, PurchaseEnded } from '../shared/contracts/events.ts'
 import { sendEvent } from '../shared/messages.ts'
 import type { ActivityDeps } from './ask.ts'
 
@@ -9,5 +9,9 @@ export function createPurchaseActivities(deps: ActivityDeps & { onEnd: (id: stri
       await sendEvent(deps.publish, 'purchaseEnded', ended)
       deps.onEnd(ended.purchase_id)
     },
+    announceAttention: (needed: AttentionNeeded): Promise<void> =>
+      sendEvent(deps.publish, 'attentionNeeded', needed),
+    announceAction: (acted: OperatorActed): Promise<void> =>
+      sendEvent(deps.publish, 'operatorActed', acted),
   }
 }

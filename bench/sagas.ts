@@ -25,13 +25,18 @@ export async function connectSagas(address: string) {
     /** How many run, as the search index has it, which is a moment behind. */
     countRunning: async () => (await workflow.count(`ExecutionStatus = 'Running'`)).count,
 
-    /** Those that did not end by returning: they run, or ended in a way that no saga may. */
+    /**
+     * Those that did not end by returning: they run, or ended in a way that no saga may. A run that was taken up again
+     * is not the saga any more.
+     */
     async listNotCompleted() {
-      const list = workflow.list({ query: `ExecutionStatus != 'Completed'` })
-      return Array.fromAsync(list, ({ workflowId, status }) => ({
-        workflowId,
-        state: status.name,
-      }))
+      const query = `ExecutionStatus != 'Completed'`
+      const runs = await Array.fromAsync(workflow.list({ query }))
+      const ids = [...new Set(runs.map(({ workflowId }) => workflowId))]
+      const latest = await inParallel(ids, readsAtOnce, (id) => workflow.getHandle(id).describe())
+      return latest
+        .filter(({ status }) => status.name !== 'COMPLETED')
+        .map(({ workflowId, status }) => ({ workflowId, state: status.name }))
     },
 
     /**

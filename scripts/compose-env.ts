@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { databases } from '../prisma/databases.ts'
@@ -11,7 +11,8 @@ import { generateSecrets } from './secrets.ts'
 
 /** A fresh .env: random secrets, and the profile that starts everything. */
 export function composeEnv(): string {
-  const { postgres, minio, jwt } = generateSecrets()
+  const { postgres, minio, jwt, operatorToken } = generateSecrets()
+  const hash = createHash('sha256').update(operatorToken).digest('hex')
   const values = {
     COMPOSE_PROFILES: 'full',
     POSTGRES_PASSWORD: postgres.postgres,
@@ -23,6 +24,9 @@ export function composeEnv(): string {
     MINIO_SECRET_KEY: minio.secretKey,
     JWT_VERIFY_KEYS: JSON.stringify({ [jwt.kid]: jwt.publicKey }),
     JWT_SIGNING_KEY: JSON.stringify({ kid: jwt.kid, pem: jwt.privateKey }),
+    OPERATOR_TOKENS: JSON.stringify({ local: hash }),
+    // For whoever operates this checkout; no container gets it.
+    OPERATOR_TOKEN: operatorToken,
   }
   // In single quotes, so that the line ends within the keys stay the \n of their JSON.
   return Object.entries(values)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Database } from '../prisma/databases.ts'
 import { namespace } from '../temporal/setup.ts'
 import { baseEnv } from './environment.ts'
@@ -13,15 +14,28 @@ type Need =
   | 'grpc-client'
   | 'currency'
   | 'verification'
+  | 'operators'
+  | 'overdue'
+  | 'operator-mail'
 
 /** What each service needs. It is started as soon as the engines among its needs are there. */
 const needs = {
-  account: ['postgres', 'redis', 'kafka', 'tokens', 'signing', 'grpc-server'],
+  account: ['postgres', 'redis', 'kafka', 'tokens', 'signing', 'grpc-server', 'operator-mail'],
   product: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-server', 'grpc-client', 'currency'],
   order: ['postgres', 'redis', 'kafka', 'tokens'],
   payment: ['postgres', 'redis', 'kafka', 'tokens'],
-  purchase: ['postgres', 'redis', 'kafka', 'tokens', 'grpc-client', 'currency', 'verification'],
-  orchestrator: ['kafka', 'temporal'],
+  purchase: [
+    'postgres',
+    'redis',
+    'kafka',
+    'tokens',
+    'grpc-client',
+    'currency',
+    'verification',
+    'operators',
+    'overdue',
+  ],
+  orchestrator: ['kafka', 'temporal', 'grpc-server', 'operators', 'overdue'],
   media: ['postgres', 'minio', 'tokens', 'grpc-server', 'grpc-client'],
   mail: ['kafka', 'maildev'],
 } as const satisfies Record<string, Need[]>
@@ -45,6 +59,8 @@ const tunables: Env = {
   STEP_ATTEMPTS: '3',
   SHOP_CURRENCY: 'VND',
   REQUIRE_VERIFIED_EMAIL: 'false',
+  SAGA_OVERDUE_MS: '300000',
+  OPERATOR_EMAIL: 'operator@shop.example',
 }
 
 function tunable(name: string, fallback = tunables[name] ?? ''): Env {
@@ -94,14 +110,28 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         JWT_SIGNING_KEY: JSON.stringify({ kid: secrets.jwt.kid, pem: secrets.jwt.privateKey }),
       }
     case 'grpc-server':
-      return { GRPC_PORT: String(ports[`${service as 'account' | 'product' | 'media'}Grpc`]) }
+      return {
+        GRPC_PORT: String(
+          ports[`${service as 'account' | 'product' | 'orchestrator' | 'media'}Grpc`],
+        ),
+      }
     case 'grpc-client':
       return { GRPC_ADDRESS: urls.grpc }
     case 'currency':
       return tunable('SHOP_CURRENCY')
     case 'verification':
       return tunable('REQUIRE_VERIFIED_EMAIL')
+    case 'operators':
+      return { OPERATOR_TOKENS: JSON.stringify({ local: sha256(secrets.operatorToken) }) }
+    case 'overdue':
+      return tunable('SAGA_OVERDUE_MS')
+    case 'operator-mail':
+      return tunable('OPERATOR_EMAIL')
   }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 /** The environment of a service in a native stack. */

@@ -6,7 +6,7 @@ import { waitFor } from './wait-for.ts'
 
 export type Answer<T> = { status: number; body: T; headers: Headers }
 
-const unfinished = new Set<string>(['ACCEPTED', 'PROCESSING'])
+const unfinished = new Set<string>(['ACCEPTED', 'PROCESSING', 'CANCELLING'])
 const requestDeadlineMs = 10_000
 
 /** A request to the shop, as a customer's program would make it. `token` is an access token. */
@@ -84,6 +84,8 @@ export async function registerCustomer(api: string) {
         },
       }),
     getPurchase,
+    cancel: (id: string) =>
+      request<AcceptedPurchase>(api, 'POST', `/purchases/${id}/cancel`, { token }),
     get: <T>(path: string) => request<T>(api, 'GET', path, { token }),
     /** The purchase in its terminal state. Throws when it has none in time. */
     waitForEnd: (id: string, deadlineMs = 60_000): Promise<Purchase> =>

@@ -55,7 +55,12 @@ function serviceSpec(
   extra: Record<string, string>,
 ): ProcessSpec {
   const port = stack.ports[name]
-  const grpc = { account: 'accountGrpc', product: 'productGrpc', media: 'mediaGrpc' } as const
+  const grpc = {
+    account: 'accountGrpc',
+    product: 'productGrpc',
+    orchestrator: 'orchestratorGrpc',
+    media: 'mediaGrpc',
+  } as const
   return {
     name,
     kind: 'service',

@@ -12,6 +12,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import type { PurchaseAccepted } from './contracts/events.ts'
 import { fromGrpcError, toGrpcError } from './errors.ts'
 import type { Logger } from './logger.ts'
 
@@ -42,6 +43,12 @@ export type GrpcServices = {
       response: { media: MediaMessage[] }
     }
   }
+  saga: {
+    Cancel: {
+      request: PurchaseAccepted
+      response: { verdict: string }
+    }
+  }
 }
 
 /** As on the wire, where what a video does not have is empty or 0. */
@@ -61,11 +68,12 @@ const fullNames: Record<keyof GrpcServices, string> = {
   auth: 'auth.AuthService',
   product: 'product.ProductService',
   media: 'media.MediaService',
+  saga: 'saga.SagaService',
 }
 
 const callDeadlineMs = 2_000
 
-/** Reads are safe to repeat; a replica that goes away is retried on another. */
+/** Every call is safe to repeat; a replica that goes away is retried on another. */
 const retryUnavailable = JSON.stringify({
   methodConfig: [
     {

@@ -19,8 +19,8 @@ export type Route = {
   /** Below `/api/v1`, in express form (`/products/:id`). */
   path: string
   summary: string
-  /** A bearer token is required. */
-  auth?: true
+  /** A bearer token is required: a customer's, or an operator's. */
+  auth?: true | 'operator'
   /** Of shared/rate-limits.ts; what is beyond it is answered 429. */
   limit?: LimitName
   params?: z.ZodObject
@@ -51,6 +51,8 @@ export type Input<R extends Route> = {
   caller: R extends { auth: true } ? Caller : undefined
   /** Aborted when the client is gone, or the process ends. */
   signal: R extends { stream: true } ? AbortSignal : undefined
+  /** The operator's name. */
+  operator: R extends { auth: 'operator' } ? string : undefined
 }
 
 type Result<R extends Route> = R extends { stream: true }
@@ -78,6 +80,8 @@ export type HttpServerOptions<T extends Routes> = {
   handlers: Handlers<T>
   /** Needed as soon as one route has `auth`. */
   authenticate?: RequestHandler
+  /** Needed as soon as one route is for operators. */
+  authenticateOperator?: RequestHandler
   /** Without them no route has a limit. */
   limits?: RateLimits
   /** For routes with `multipart`. */
@@ -106,7 +110,8 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       apiPrefix + route.path,
       ...middleware(route, options),
       async (request, response) => {
-        const input = { ...parse(route, request), caller: request.caller }
+        const { caller, operator } = request
+        const input = { ...parse(route, request), caller, operator }
         if (route.stream) {
           const connect = (signal: AbortSignal) =>
             handle({ ...input, signal }) as Promise<EventStream<unknown>>
@@ -164,8 +169,10 @@ function middleware<T extends Routes>(
   }
   const steps = [measure]
   if (route.auth) {
-    if (!options.authenticate) throw new Error(`route ${route.path} needs authentication`)
-    steps.push(options.authenticate)
+    const { authenticate, authenticateOperator } = options
+    const authentication = route.auth === 'operator' ? authenticateOperator : authenticate
+    if (!authentication) throw new Error(`route ${route.path} needs authentication`)
+    steps.push(authentication)
   }
   if (route.limit && options.limits) steps.push(limitRequests(options.limits, route.limit))
   return steps

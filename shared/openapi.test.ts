@@ -96,7 +96,8 @@ describe('the OpenAPI document', () => {
       const statuses = Object.keys(responses)
 
       const types = Object.keys(responses[route.status]?.content ?? {})
-      assert.deepEqual(types, route.status === 204 ? [] : ['application/json'], nameOf(route))
+      const type = route.stream ? 'text/event-stream' : 'application/json'
+      assert.deepEqual(types, route.status === 204 ? [] : [type], nameOf(route))
       assert.equal(statuses.includes('401'), Boolean(route.auth) || isLogin(route), nameOf(route))
       assert.equal(statuses.includes('429'), Boolean(route.limit), nameOf(route))
       assert.ok(statuses.includes('503') && statuses.includes('default'), nameOf(route))

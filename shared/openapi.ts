@@ -111,10 +111,11 @@ function requestBody({ body, multipart }: Route) {
   return { requestBody: { required: true, content: { 'multipart/form-data': { schema } } } }
 }
 
-function success({ status, response }: Route): ZodOpenApiResponseObject {
+function success({ status, response, stream }: Route): ZodOpenApiResponseObject {
   const text = STATUS_CODES[status] ?? ''
   if (status === 204) return { description: text }
-  return { description: text, content: { 'application/json': { schema: response } } }
+  const type = stream ? 'text/event-stream' : 'application/json'
+  return { description: text, content: { [type]: { schema: response } } }
 }
 
 /** What its parts make possible, and what its service says besides. */

@@ -4,7 +4,12 @@ import { PoisonError } from './faults.ts'
 import { newId } from './ids.ts'
 import type { ConsumeOptions, Message } from './kafka.ts'
 import { createLogger } from './logger.ts'
-import { type Command, type CommandHandlers, consumeCommands } from './participant.ts'
+import {
+  type Command,
+  type CommandHandlers,
+  consumeCommands,
+  flagPoisonedEnd,
+} from './participant.ts'
 import type { Outgoing } from './publisher.ts'
 
 type Handlers = CommandHandlers<'product-commands'>
@@ -129,10 +134,14 @@ describe('consumeCommands', () => {
       assert.deepEqual(replies, [{ key: purchaseId, headers, value }])
     })
 
-    it('never when it is an undo, which would look as if it were done', async () => {
+    it('never when it is an undo, which would look as if it were done: an operator is told', async () => {
       const { onPoison, replies } = await setUp()
       await onPoison(received({ headers: { ...headers, command: 'releaseStock' } }), error)
-      assert.deepEqual(replies, [])
+      const flagged = replies.map(({ headers, value }) => [headers?.event, JSON.parse(value)])
+      const reason = 'undo_poisoned'
+      assert.deepEqual(flagged, [
+        ['attentionNeeded', { purchase_id: purchaseId, steps: ['release-stock'], reason }],
+      ])
     })
 
     it('not when nobody can tell whom', async () => {
@@ -146,5 +155,23 @@ describe('consumeCommands', () => {
       const { onPoison } = await setUp({}, async () => Promise.reject(away))
       await assert.rejects(onPoison(received({}), error), away)
     })
+  })
+})
+
+describe('flagPoisonedEnd', () => {
+  it('tells an operator of an end that cannot be settled, and of nothing else', async () => {
+    const told: Outgoing[] = []
+    const publish = async (_topic: string, message: Outgoing) => void told.push(message)
+    const message = (event: string, id = purchaseId) =>
+      received({ topic: 'purchase-results', headers: { event, purchase_id: id }, value: '{' })
+
+    await flagPoisonedEnd(publish, message('purchaseEnded'))
+    await flagPoisonedEnd(publish, message('purchaseEnded', 'x'))
+    await flagPoisonedEnd(publish, message('attentionNeeded'))
+
+    assert.deepEqual(
+      told.map(({ value }) => JSON.parse(value)),
+      [{ purchase_id: purchaseId, steps: [], reason: 'settlement_poisoned' }],
+    )
   })
 })

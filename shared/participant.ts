@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import {
   type AnyReply,
   type CommandName,
@@ -6,11 +7,12 @@ import {
   type Reply,
   type Request,
 } from './contracts/commands.ts'
+import { eventHeader } from './contracts/envelope.ts'
 import type { Topic } from './contracts/topics.ts'
 import { PoisonError } from './faults.ts'
 import type { KafkaClient, Message } from './kafka.ts'
 import type { Logger } from './logger.ts'
-import { invalidCommand, parseHeaders, parseRequest, sendReply } from './messages.ts'
+import { invalidCommand, parseHeaders, parseRequest, sendEvent, sendReply } from './messages.ts'
 
 /** A command as a handler sees it. `deadline` is epoch ms; only a do has one. */
 export type Command<N extends CommandName> = {
@@ -66,7 +68,10 @@ export function consumeCommands<T extends Topic>(
   })
 }
 
-/** A poisoned do is refused, so that its saga undoes at once. A poisoned undo must never look as if it were done. */
+/**
+ * A poisoned do is refused, so that its saga undoes at once. A poisoned undo must never look as if it were done: its
+ * saga waits, and an operator is told.
+ */
 async function answerPoison(publish: KafkaClient['publish'], message: Message) {
   let headers: ReturnType<typeof parseHeaders>
   try {
@@ -74,5 +79,26 @@ async function answerPoison(publish: KafkaClient['publish'], message: Message) {
   } catch {
     return
   }
-  if (!('undoes' in commands[headers.command])) await sendReply(publish, headers, invalidCommand)
+  const { command, purchase_id } = headers
+  if (!('undoes' in commands[command])) return sendReply(publish, headers, invalidCommand)
+  const { step } = commands[command]
+  await sendEvent(publish, 'attentionNeeded', {
+    purchase_id,
+    steps: [step],
+    reason: 'undo_poisoned',
+  })
+}
+
+/** The end of a purchase that a participant cannot settle: an operator is told, as far as the purchase is known. */
+export async function flagPoisonedEnd(
+  publish: KafkaClient['publish'],
+  { headers }: Message,
+): Promise<void> {
+  const id = z.uuid().safeParse(headers.purchase_id)
+  if (!id.success || headers[eventHeader] !== 'purchaseEnded') return
+  await sendEvent(publish, 'attentionNeeded', {
+    purchase_id: id.data,
+    steps: [],
+    reason: 'settlement_poisoned',
+  })
 }

@@ -1,6 +1,11 @@
 import { Connection } from '@temporalio/client'
 import { waitFor } from '../scripts/wait-for.ts'
-import { customerId, failedStep, purchaseStatus } from '../shared/contracts/search-attributes.ts'
+import {
+  customerId,
+  failedStep,
+  failureReason,
+  purchaseStatus,
+} from '../shared/contracts/search-attributes.ts'
 
 /** The shop's namespace. Closed purchases stay readable in the Web UI for a month. */
 export const namespace = 'shop'
@@ -9,7 +14,7 @@ const retentionSeconds = 30 * 24 * 60 * 60
 const keyword = 2
 /** What the Web UI can filter by, as the server wants it registered. */
 export const searchAttributes = Object.fromEntries(
-  [purchaseStatus, customerId, failedStep].map(({ name }) => [name, keyword]),
+  [purchaseStatus, customerId, failedStep, failureReason].map(({ name }) => [name, keyword]),
 )
 
 const alreadyExists = 6

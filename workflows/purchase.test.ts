@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { CompleteAsyncError } from '@temporalio/activity'
+import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client'
 import type { History } from '@temporalio/common/lib/proto-utils.js'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
 import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker'
 import type { Activities } from '../activities/index.ts'
 import { waitFor } from '../scripts/wait-for.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
+import type {
+  AttentionNeeded,
+  OperatorActed,
+  PurchaseAccepted,
+  PurchaseEnded,
+} from '../shared/contracts/events.ts'
+import {
+  cancelUpdateId,
+  type SagaState,
+  sagaQuery,
+  sagaUpdates,
+  type Verdict,
+} from '../shared/contracts/saga.ts'
 import { bundleWorkflows, quietTemporal, timeSkippingTemporal } from '../test/helpers/temporal.ts'
 import type { purchase, refusePurchase } from './index.ts'
 
@@ -30,6 +43,19 @@ function acceptedPurchase(): PurchaseAccepted {
     amount: 250,
     currency_code: 'VND',
     payment_method: 'sim_ok',
+  }
+}
+
+function actionOf(purchaseId: string, rest: Partial<OperatorActed>): OperatorActed {
+  return {
+    action_id: randomUUID(),
+    purchase_id: purchaseId,
+    operator: 'lan',
+    action: 'retry',
+    step: null,
+    note: null,
+    at: new Date().toISOString(),
+    ...rest,
   }
 }
 
@@ -58,10 +84,14 @@ describe('purchase workflow', () => {
       taskQueue: string
       calls: string[]
       announced: PurchaseEnded[]
+      flagged: AttentionNeeded[]
+      acted: OperatorActed[]
     }) => Promise<T>,
   ): Promise<T> {
     const calls: string[] = []
     const announced: PurchaseEnded[] = []
+    const flagged: AttentionNeeded[] = []
+    const acted: OperatorActed[] = []
     const agreeable: Activities = {
       reserveStock: async () => done,
       releaseStock: async () => done,
@@ -71,6 +101,12 @@ describe('purchase workflow', () => {
       refundPayment: async () => done,
       announceEnd: async (ended) => {
         announced.push(ended)
+      },
+      announceAttention: async (needed) => {
+        flagged.push(needed)
+      },
+      announceAction: async (action) => {
+        acted.push(action)
       },
     }
     const noted = Object.entries({ ...agreeable, ...overrides }).map(([name, activity]) => {
@@ -87,7 +123,7 @@ describe('purchase workflow', () => {
       workflowBundle,
       activities: Object.fromEntries(noted),
     })
-    return worker.runUntil(body({ taskQueue, calls, announced }))
+    return worker.runUntil(body({ taskQueue, calls, announced, flagged, acted }))
   }
 
   function start(taskQueue: string, accepted: PurchaseAccepted, patience = settings) {
@@ -260,6 +296,210 @@ describe('purchase workflow', () => {
 
     assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
     assert.equal(ended.status, 'COMPLETED')
+  })
+
+  describe('asked to cancel', () => {
+    const agree = {
+      reserveStock: done,
+      createOrder: done,
+      takePayment: { ...done, provider_reference: 'r' },
+    }
+    const everyUndo = ['refundPayment', 'cancelOrder', 'releaseStock', 'announceEnd']
+
+    const cancel = (
+      handle: Awaited<ReturnType<typeof start>>,
+      request: OperatorActed | null = null,
+    ) =>
+      handle.executeUpdate<Verdict, [OperatorActed | null]>(sagaUpdates.cancel, {
+        updateId: request?.action_id ?? cancelUpdateId,
+        args: [request],
+      })
+
+    for (const [index, step] of forwardSteps.entries()) {
+      const commits = step === 'takePayment'
+
+      it(`waits for ${step}, then ${commits ? 'lets the payment decide' : 'undoes everything'}`, async () => {
+        let reply = () => {}
+        const held = () => new Promise((resolve) => (reply = () => resolve(agree[step])))
+
+        const { ended, calls, verdicts } = await withWorker(
+          { [step]: held },
+          async ({ taskQueue, calls }) => {
+            const handle = await start(taskQueue, acceptedPurchase(), patient)
+            await waitFor(step, () => calls.includes(step))
+            const verdicts = [await cancel(handle), await cancel(handle)]
+            reply()
+            return { ended: await handle.result(), calls, verdicts }
+          },
+        )
+
+        const taken = forwardSteps.slice(0, index + 1)
+        assert.deepEqual(verdicts, ['CANCELLING', 'CANCELLING'])
+        assert.deepEqual(calls, [...taken, ...(commits ? ['announceEnd'] : everyUndo)])
+        assert.equal(ended.status, commits ? 'COMPLETED' : 'CANCELLED')
+        assert.equal(ended.reason, commits ? null : 'cancelled')
+      })
+    }
+
+    it('before it was started takes no step', async () => {
+      const accepted = acceptedPurchase()
+
+      const { calls, ended, verdict } = await withWorker({}, async ({ taskQueue, calls }) => {
+        const startWorkflowOperation = new WithStartWorkflowOperation<typeof purchase>('purchase', {
+          workflowId: `purchase-${accepted.purchase_id}`,
+          taskQueue,
+          args: [accepted, settings],
+          workflowIdConflictPolicy: 'USE_EXISTING',
+        })
+        const verdict = await temporal.client.workflow.executeUpdateWithStart<
+          typeof purchase,
+          Verdict,
+          [OperatorActed | null]
+        >(sagaUpdates.cancel, { startWorkflowOperation, updateId: cancelUpdateId, args: [null] })
+        const handle = await startWorkflowOperation.workflowHandle()
+        return { calls, ended: await handle.result(), verdict }
+      })
+
+      assert.equal(verdict, 'CANCELLING')
+      assert.deepEqual(calls, everyUndo)
+      assert.equal(ended.status, 'CANCELLED')
+      assert.equal(ended.failed_step, 'reserve-stock')
+    })
+
+    it('too late says how the purchase ends, and changes nothing', async () => {
+      let announce = () => {}
+
+      const { ended, verdict } = await withWorker(
+        { announceEnd: () => new Promise<void>((resolve) => (announce = resolve)) },
+        async ({ taskQueue, calls }) => {
+          const handle = await start(taskQueue, acceptedPurchase(), patient)
+          await waitFor('the commit', () => calls.includes('announceEnd'))
+          const verdict = await cancel(handle)
+          announce()
+          return { ended: await handle.result(), verdict }
+        },
+      )
+
+      assert.equal(verdict, 'COMPLETED')
+      assert.equal(ended.status, 'COMPLETED')
+    })
+
+    it('by an operator says so', async () => {
+      const accepted = acceptedPurchase()
+      const action = actionOf(accepted.purchase_id, { action: 'cancel', note: 'fraud' })
+      let reply = (_reply: typeof done) => {}
+
+      const { ended, acted } = await withWorker(
+        { reserveStock: () => new Promise((resolve) => (reply = resolve)) },
+        async ({ taskQueue, calls, acted }) => {
+          const handle = await start(taskQueue, accepted, patient)
+          await waitFor('the first step', () => calls.includes('reserveStock'))
+          await cancel(handle, action)
+          reply(done)
+          return { ended: await handle.result(), acted }
+        },
+      )
+
+      assert.equal(ended.status, 'CANCELLED')
+      assert.deepEqual(acted, [action])
+    })
+  })
+
+  describe('whose undos are stuck', () => {
+    const declined = async () => ({ outcome: 'rejected', reason: 'payment_declined' }) as const
+
+    /** Two undos that fail until `mended`; the third one does not. */
+    async function withStuckUndos<T>(
+      body: (context: {
+        handle: Awaited<ReturnType<typeof start>>
+        calls: string[]
+        flagged: AttentionNeeded[]
+        acted: OperatorActed[]
+        mended: Set<string>
+        id: string
+      }) => Promise<T>,
+    ): Promise<T> {
+      const accepted = acceptedPurchase()
+      const mended = new Set<string>()
+      const undo = (name: string) => async () => {
+        if (!mended.has(name)) throw new Error(`${name} is broken`)
+        return done
+      }
+      return withWorker(
+        {
+          takePayment: declined,
+          refundPayment: undo('refundPayment'),
+          releaseStock: undo('releaseStock'),
+        },
+        async ({ taskQueue, calls, flagged, acted }) => {
+          const handle = await start(taskQueue, accepted)
+          await temporal.sleep('1 min')
+          await waitFor('the flag', () => flagged.length === 1)
+          return body({ handle, calls, flagged, acted, mended, id: accepted.purchase_id })
+        },
+      )
+    }
+
+    const ask = (
+      handle: Awaited<ReturnType<typeof start>>,
+      update: string,
+      action: OperatorActed,
+    ) =>
+      handle.executeUpdate<void, [OperatorActed]>(update, {
+        updateId: action.action_id,
+        args: [action],
+      })
+
+    const stateOf = async (handle: Awaited<ReturnType<typeof start>>) => {
+      const { undos } = await handle.query<SagaState>(sagaQuery)
+      return Object.fromEntries(undos.map(({ step, state }) => [step, state]))
+    }
+
+    it('says which, once, and tries one again at once when it is told to', async () => {
+      const { ended, flagged, acted, retry, states } = await withStuckUndos(
+        async ({ handle, mended, flagged, acted, id }) => {
+          const states = await stateOf(handle)
+          mended.add('refundPayment').add('releaseStock')
+          const retry = actionOf(id, { step: 'refund-payment' })
+          await ask(handle, sagaUpdates.retryUndo, retry)
+          await waitFor('the undo', async () => {
+            return (await stateOf(handle))['refund-payment'] === 'done'
+          })
+          const all = actionOf(id, {})
+          await ask(handle, sagaUpdates.retryUndo, all)
+          return { ended: await handle.result(), flagged, acted, retry: [retry, all], states }
+        },
+      )
+
+      assert.deepEqual(states, {
+        'refund-payment': 'stuck',
+        'cancel-order': 'done',
+        'release-stock': 'stuck',
+      })
+      assert.equal(flagged.length, 1)
+      assert.deepEqual(flagged[0]?.steps, ['refund-payment', 'release-stock'])
+      assert.deepEqual(acted, retry)
+      assert.equal(ended.status, 'REJECTED')
+      assert.equal(ended.reason, 'payment_declined')
+    })
+
+    it('ends RESOLVED when one was given up, after the others are done', async () => {
+      const { ended, states, refused } = await withStuckUndos(async ({ handle, mended, id }) => {
+        const resolve = actionOf(id, { action: 'resolve', step: 'refund-payment', note: 'by hand' })
+        await ask(handle, sagaUpdates.resolveUndo, resolve)
+        const states = await stateOf(handle)
+        const again = actionOf(id, { action: 'resolve', step: 'refund-payment', note: 'again' })
+        const refused = await ask(handle, sagaUpdates.resolveUndo, again).catch((error) => error)
+        mended.add('releaseStock')
+        await ask(handle, sagaUpdates.retryUndo, actionOf(id, {}))
+        return { ended: await handle.result(), states, refused }
+      })
+
+      assert.equal(states['refund-payment'], 'resolved')
+      assert.equal(states['release-stock'], 'stuck')
+      assert.ok(refused instanceof WorkflowUpdateFailedError)
+      assert.equal(ended.status, 'RESOLVED')
+    })
   })
 
   it('refuses a purchase that cannot be read under the id that its saga would have had', async () => {

@@ -1,10 +1,18 @@
 // Replayed code: no clock, random, env or I/O here. The world is reached through activities.
 import { CancellationScope, upsertSearchAttributes } from '@temporalio/workflow'
 import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
-import { failedStep, purchaseStatus } from '../shared/contracts/search-attributes.ts'
-import { steps } from '../shared/contracts/steps.ts'
+import { failedStep, failureReason, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 import { createCompensations } from './compensations.ts'
-import { announceEnd, reasonOf, type StepName, type StepSettings, take } from './steps.ts'
+import { hearRequests } from './requests.ts'
+import {
+  announceAttention,
+  announceEnd,
+  type Call,
+  reasonOf,
+  type StepName,
+  type StepSettings,
+  take,
+} from './steps.ts'
 
 /*
  *   step             undo, added before its step runs
@@ -20,45 +28,63 @@ export async function purchase(
   const { purchase_id: id, customer_id, lines, amount, currency_code } = accepted
   const end = { purchase_id: id, customer_id, reason: null, failed_step: null }
   let ended: PurchaseEnded = { ...end, status: 'COMPLETED' }
-  const undos = createCompensations(settings)
-  let step: StepName = 'reserveStock'
+  const undos = createCompensations(id, settings)
+  const requests = hearRequests(undos)
   let committed = false
+  const go = (step: StepName, call: Call) => {
+    requests.begin(step)
+    return take(step, settings, call)
+  }
 
   try {
     const stock = lines.map(({ product_id, quantity }) => ({ product_id, quantity }))
-    undos.add('releaseStock', (to) => to.releaseStock(id))
-    await take(step, settings, (to) => to.reserveStock(id, { lines: stock }))
+    undos.add('releaseStock')
+    await go('reserveStock', (to) => to.reserveStock(id, { lines: stock }))
 
-    step = 'createOrder'
     const order = { customer_id, lines, amount, currency_code }
-    undos.add('cancelOrder', (to) => to.cancelOrder(id))
-    await take(step, settings, (to) => to.createOrder(id, order))
+    undos.add('cancelOrder')
+    await go('createOrder', (to) => to.createOrder(id, order))
 
-    step = 'takePayment'
     const payment = { customer_id, amount, currency_code, method: accepted.payment_method }
-    undos.add('refundPayment', (to) => to.refundPayment(id))
-    await take(step, settings, (to) => to.takePayment(id, payment))
+    undos.add('refundPayment')
+    await go('takePayment', (to) => to.takePayment(id, payment))
     committed = true
   } catch (error) {
-    const status = CancellationScope.current().consideredCancelled ? 'CANCELLED' : 'REJECTED'
-    ended = { ...end, status, reason: reasonOf(error), failed_step: steps[step] }
+    const status = requests.cancelled ? 'CANCELLED' : 'REJECTED'
+    if (requests.cancelled) undos.addAll()
+    ended = { ...end, status, reason: reasonOf(error), failed_step: requests.step }
   } finally {
+    requests.decide(ended.status)
     if (!committed) {
-      upsertSearchAttributes([
-        { key: purchaseStatus, value: ended.status },
-        { key: failedStep, value: steps[step] },
-      ])
+      show(ended)
       if (!(await undos.run())) {
-        upsertSearchAttributes([{ key: purchaseStatus, value: 'NEEDS_ATTENTION' }])
-        await undos.runStuck()
-        upsertSearchAttributes([{ key: purchaseStatus, value: ended.status }])
+        show({ ...ended, status: 'NEEDS_ATTENTION' })
+        await CancellationScope.nonCancellable(() =>
+          announceAttention({ purchase_id: id, steps: undos.stuckSteps(), reason: 'undo_stuck' }),
+        )
+        if (!(await undos.runStuck())) ended = { ...ended, status: 'RESOLVED' }
+        show(ended)
       }
     }
   }
 
-  await CancellationScope.nonCancellable(() => announceEnd(ended))
+  await CancellationScope.nonCancellable(async () => {
+    await announceEnd(ended)
+    await requests.allAnswered()
+  })
   return ended
 }
+
+/** What operators filter sagas by. */
+function show({ status, reason, failed_step }: Record<'status', string> & Failure): void {
+  upsertSearchAttributes([
+    { key: purchaseStatus, value: status },
+    { key: failedStep, value: failed_step },
+    { key: failureReason, value: reason },
+  ])
+}
+
+type Failure = Pick<PurchaseEnded, 'reason' | 'failed_step'>
 
 /**
  * Takes the place of a purchase whose accepted event cannot be read. It has the purchase's workflow id, so no

@@ -69,19 +69,28 @@ export function undoSoon(step: StepName, settings: StepSettings): Activities {
   return activities(step, settings, { retry: { ...retry, maximumAttempts: undoAttempts } })
 }
 
-/** For an undo that is stuck: what was done must be undone, so there is no last attempt. */
-export function undoOnceMore(step: StepName, settings: StepSettings): Activities {
-  const initialInterval = settings.undoPauseMs ?? defaultUndoPauseMs
-  return activities(step, settings, { retry: { initialInterval, backoffCoefficient: 1 } })
+/**
+ * For an undo that is stuck: what was done must be undone, so there is no last attempt. Each round has an activity id
+ * of its own, and can be left at once: the one before it may still wait for its reply.
+ */
+export function undoOnceMore(step: StepName, settings: StepSettings, round: number): Activities {
+  return activities(step, settings, {
+    activityId: `${steps[step]}-${round}`,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: settings.undoPauseMs ?? defaultUndoPauseMs, backoffCoefficient: 1 },
+  })
 }
+
+const announcing = { cancellationType, startToCloseTimeout: '15 s', retry } as const
 
 /** Tells the world how the purchase ended; tried until Kafka has it. */
 export const { announceEnd } = proxyActivities<Activities>({
+  ...announcing,
   activityId: 'announce-end',
-  cancellationType,
-  startToCloseTimeout: '15 s',
-  retry,
 })
+
+/** Tells the world on the way there; tried until Kafka has it. */
+export const { announceAttention, announceAction } = proxyActivities<Activities>(announcing)
 
 /** Why a step did not happen, in the words that the customer's purchase shows. */
 export function reasonOf(error: unknown): string {

@@ -41,6 +41,7 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
     ACCOUNT_GRPC_URLS: `h2c://127.0.0.1:${ports.accountGrpc}`,
     PRODUCT_GRPC_URLS: `h2c://127.0.0.1:${ports.productGrpc}`,
     MEDIA_GRPC_URLS: `h2c://127.0.0.1:${ports.mediaGrpc}`,
+    ORCHESTRATOR_GRPC_URLS: `h2c://127.0.0.1:${ports.orchestratorGrpc}`,
   }
   return [
     {

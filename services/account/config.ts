@@ -30,6 +30,8 @@ const variables = {
   REFRESH_GRACE_SECONDS: z.coerce.number().int().min(0).max(60).default(10),
   VERIFY_CODE_TTL_SECONDS: env.count.default(60 * 60),
   RESET_CODE_TTL_SECONDS: env.count.default(10 * 60),
+  /** Who is told of purchases that cannot go on by themselves. */
+  OPERATOR_EMAIL: z.email(),
   /** How long sessions that ended and codes that expired are kept, to look into a theft. */
   SESSION_RETENTION_SECONDS: env.count.default(30 * 24 * 60 * 60),
   /** Longer than a purchase's end may be announced again: then its mail would be sent again. */

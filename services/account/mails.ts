@@ -1,4 +1,4 @@
-import type { PurchaseEnded } from '../../shared/contracts/events.ts'
+import type { AttentionNeeded, PurchaseEnded } from '../../shared/contracts/events.ts'
 import type { EmailRequested } from '../../shared/contracts/mail.ts'
 import { newId } from '../../shared/ids.ts'
 
@@ -44,4 +44,13 @@ export function purchaseMail(
       // An operator closed it by hand, and tells the customer what came of it.
       return undefined
   }
+}
+
+/** The mail that tells an operator of a purchase: one, however often and for how many reasons it is flagged. */
+export function attentionMail(
+  { purchase_id, steps, reason }: AttentionNeeded,
+  to: string,
+): EmailRequested {
+  const template = 'purchase-needs-attention'
+  return { key: `${purchase_id}/${template}`, to, template, data: { purchase_id, steps, reason } }
 }

@@ -50,6 +50,7 @@ export async function start(
       verify: config.VERIFY_CODE_TTL_SECONDS,
       reset: config.RESET_CODE_TTL_SECONDS,
     },
+    operatorEmail: config.OPERATOR_EMAIL,
     refreshGraceSeconds: config.REFRESH_GRACE_SECONDS,
     logger,
   })

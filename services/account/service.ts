@@ -14,11 +14,11 @@ import type {
   UpdatePersonal,
   VerifyEmail,
 } from '../../shared/contracts/account.ts'
-import type { PurchaseEnded } from '../../shared/contracts/events.ts'
+import type { AttentionNeeded, PurchaseEnded } from '../../shared/contracts/events.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Relay } from '../../shared/outbox.ts'
-import { type Addressee, type CodeKind, codeMail, purchaseMail } from './mails.ts'
+import { type Addressee, attentionMail, type CodeKind, codeMail, purchaseMail } from './mails.ts'
 import { isCommonPassword, type Passwords } from './passwords.ts'
 import type { Account, AccountRepository } from './repository.ts'
 import { hashRefreshToken, type Tokens } from './tokens.ts'
@@ -31,6 +31,7 @@ type Deps = {
   outbox: Pick<Relay, 'nudge'>
   codeTtlSeconds: Record<CodeKind, number>
   refreshGraceSeconds: number
+  operatorEmail: string
   logger: Logger
 }
 
@@ -194,6 +195,11 @@ export function createAccountService(deps: Deps) {
       const account = await repository.findAccount(ended.customer_id)
       const mail = account && purchaseMail(ended, account)
       if (mail && (await repository.addMail(mail))) outbox.nudge()
+    },
+
+    /** Tells the operator of a purchase that cannot go on by itself: once. */
+    async mailAttention(needed: AttentionNeeded): Promise<void> {
+      if (await repository.addMail(attentionMail(needed, deps.operatorEmail))) outbox.nudge()
     },
   }
 }

@@ -243,6 +243,29 @@ describe('mails', function () {
     })
   })
 
+  it('tell the operator once of a purchase that needs attention', async () => {
+    const purchase_id = randomUUID()
+    const subject = `Purchase ${purchase_id} needs attention`
+    const flag = (reason: 'undo_poisoned' | 'undo_stuck') =>
+      sendEvent(kafka.publish, 'attentionNeeded', {
+        purchase_id,
+        steps: ['refund-payment'],
+        reason,
+      })
+    await flag('undo_stuck')
+    await flag('undo_poisoned')
+    const about = async () =>
+      (await mailsTo('operator@example.com')).filter((mail) => mail.subject === subject)
+
+    const [mail] = await waitFor('the mail', async () => {
+      const mails = await about()
+      return mails.length > 0 ? mails : undefined
+    })
+
+    assert.match(mail?.text ?? '', /refund-payment/)
+    assert.equal((await about()).length, 1)
+  })
+
   it('are safe whatever a customer is called', async () => {
     const script = await registered({ first_name: '<script>alert("1")</script>' })
     const lines = await registered({

@@ -1,7 +1,12 @@
 import type { EmailRequested } from '../../shared/contracts/mail.ts'
 import { resetPassword, verifyEmail } from './templates/codes.ts'
 import type { Rendered } from './templates/letter.ts'
-import { purchaseCancelled, purchaseCompleted, purchaseRejected } from './templates/purchases.ts'
+import {
+  purchaseCancelled,
+  purchaseCompleted,
+  purchaseNeedsAttention,
+  purchaseRejected,
+} from './templates/purchases.ts'
 
 /** Subject, text and HTML of a mail. A template without a function here does not compile. */
 export function render(mail: EmailRequested): Rendered {
@@ -16,5 +21,7 @@ export function render(mail: EmailRequested): Rendered {
       return purchaseRejected(mail.data)
     case 'purchase-cancelled':
       return purchaseCancelled(mail.data)
+    case 'purchase-needs-attention':
+      return purchaseNeedsAttention(mail.data)
   }
 }

@@ -1,8 +1,11 @@
 import { env, kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
+import { operatorEnv } from '../../shared/operators.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
+  ...operatorEnv,
+  GRPC_PORT: env.port,
   CONSUMER_CONCURRENCY: env.count.default(100),
   TEMPORAL_ADDRESS: env.text,
   TEMPORAL_NAMESPACE: env.text,
@@ -14,6 +17,8 @@ const variables = {
   UNDO_PAUSE_MS: env.durationMs.default(30_000),
   /** Workflows that the worker keeps in memory; the others are replayed when they go on. */
   MAX_CACHED_WORKFLOWS: env.count.default(500),
+  /** A saga that runs for longer is shown to an operator. */
+  SAGA_OVERDUE_MS: env.durationMs.default(300_000),
 }
 
 export type Config = ReturnType<typeof readConfig>

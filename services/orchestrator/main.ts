@@ -1,33 +1,55 @@
+import type { OperatorActed } from '../../shared/contracts/events.ts'
+import { operatorRoutes } from '../../shared/contracts/operator.ts'
+import { startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { sendEvent } from '../../shared/messages.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import { createOperatorAuthentication } from '../../shared/operators.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { startSweep } from '../../shared/sweep.ts'
 import { connectTemporal, logTemporalWith } from '../../shared/temporal.ts'
 import { type Config, readConfig } from './config.ts'
 import { createEventHandlers, refusePoison } from './events.ts'
+import { createGrpcHandlers } from './grpc.ts'
+import { createHandlers } from './http.ts'
 import { createOrchestratorMetrics } from './metrics.ts'
+import { createOperations } from './operations.ts'
+import { createRecovery } from './recovery.ts'
 import { consumeReplies } from './replies.ts'
 import { createSagaGate } from './saga-gate.ts'
 import { createSagas } from './sagas.ts'
 import { startWorker } from './worker.ts'
 
 const gateSweepMs = 10_000
+const recoverySweepMs = 10_000
 
-export async function start(config: Config, logger: Logger): Promise<Running> {
+export async function start(
+  config: Config,
+  logger: Logger,
+): Promise<Running & { grpcPort: number }> {
   await using starting = new AsyncDisposableStack()
   const metrics = createMetrics('orchestrator')
   const gate = createSagaGate(config.MAX_UNFINISHED_SAGAS)
-  const { lateReplies } = createOrchestratorMetrics(metrics, gate)
+  const { lateReplies, needAttention, recovered } = createOrchestratorMetrics(metrics, gate)
   const temporal = starting.adopt(await connectTemporal(config), (open) => open.close())
   const kafka = starting.adopt(
     await connectKafka('orchestrator', config, { logger, metrics }),
     (open) => open.close(),
   )
   const { client } = temporal
+  const note = (acted: OperatorActed) => sendEvent(kafka.publish, 'operatorActed', acted)
+  const recovery = createRecovery({
+    client,
+    overdueMs: config.SAGA_OVERDUE_MS,
+    flag: (needed) => sendEvent(kafka.publish, 'attentionNeeded', needed),
+    note,
+    needAttention,
+    recovered,
+    logger,
+  })
   const sagas = createSagas({
     client,
     gate,
@@ -38,6 +60,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     },
     announce: (ended) => sendEvent(kafka.publish, 'purchaseEnded', ended),
     logger,
+    recovery,
   })
   const worker = starting.adopt(
     await startWorker(
@@ -61,13 +84,24 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   )
   const sweep = startSweep({ intervalMs: gateSweepMs, run: gate.letParkedLeave, logger })
   starting.defer(() => sweep.close())
+  const recovering = startSweep({ intervalMs: recoverySweepMs, run: recovery.sweep, logger })
+  starting.defer(() => recovering.close())
+  const grpc = await startGrpcServer({
+    service: 'saga',
+    host: config.HTTP_HOST,
+    port: config.GRPC_PORT,
+    logger,
+    handlers: createGrpcHandlers(sagas),
+  })
+  starting.defer(() => grpc.close())
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
     logger,
     metrics,
-    routes: {},
-    handlers: {},
+    routes: operatorRoutes,
+    handlers: createHandlers(createOperations({ client, recovery, note, logger })),
+    authenticateOperator: createOperatorAuthentication(config),
     health: {
       temporal: temporal.answers,
       worker: worker.running,
@@ -77,7 +111,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   })
   starting.defer(() => http.close())
   const started = starting.move()
-  return { port: http.port, close: () => started.disposeAsync() }
+  return { port: http.port, grpcPort: grpc.port, close: () => started.disposeAsync() }
 }
 
 if (import.meta.main) {

@@ -12,6 +12,16 @@ export function createOrchestratorMetrics({ registry }: Metrics, gate: SagaGate)
     },
   })
   return {
+    needAttention: new Gauge({
+      name: 'sagas_needing_attention',
+      help: 'Sagas that run and wait for an operator, as the search index has it',
+      registers: [registry],
+    }),
+    recovered: new Counter({
+      name: 'sagas_taken_up_again_total',
+      help: 'Sagas that were ended from outside and go on',
+      registers: [registry],
+    }),
     lateReplies: new Counter({
       name: 'late_replies_total',
       help: 'Replies for which no activity waited any more',

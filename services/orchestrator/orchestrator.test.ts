@@ -75,6 +75,9 @@ describe('orchestrator', () => {
     const config = {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
+      GRPC_PORT: 0,
+      OPERATOR_TOKENS: {},
+      SAGA_OVERDUE_MS: 300_000,
       LOG_LEVEL: 'silent',
       APP_ENV: 'local',
       MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,
@@ -104,7 +107,9 @@ describe('orchestrator', () => {
   }
 
   function endsOf(purchaseId: string): PurchaseEnded[] {
-    return results.filter(({ key }) => key === purchaseId).map(({ value }) => JSON.parse(value))
+    return results
+      .filter(({ key, headers }) => key === purchaseId && headers.event === 'purchaseEnded')
+      .map(({ value }) => JSON.parse(value))
   }
 
   function endOf(purchaseId: string): Promise<PurchaseEnded> {

@@ -1,15 +1,19 @@
 import {
   type Client,
+  WithStartWorkflowOperation,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   type WorkflowStartOptions,
 } from '@temporalio/client'
 import type { EventBody, PurchaseEnded } from '../../shared/contracts/events.ts'
+import { cancelUpdateId, sagaUpdates, type Verdict } from '../../shared/contracts/saga.ts'
 import { customerId, purchaseStatus } from '../../shared/contracts/search-attributes.ts'
+import { AppError } from '../../shared/errors.ts'
 import { purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { taskQueue } from '../../shared/temporal.ts'
 import type { purchase, refusePurchase } from '../../workflows/index.ts'
+import type { Recovery } from './recovery.ts'
 import type { SagaGate } from './saga-gate.ts'
 
 type Deps = {
@@ -18,20 +22,25 @@ type Deps = {
   settings: Parameters<typeof purchase>[1]
   announce: (ended: PurchaseEnded) => Promise<void>
   logger: Logger
+  /** Takes a saga up again that was ended from outside. */
+  recovery: Pick<Recovery, 'recover' | 'flag'>
 }
 
 /** One purchase id means one workflow, for ever: a second start is the first one. */
-function once(purchaseId: string) {
+export function sagaStart(workflowId: string) {
   return {
-    workflowId: purchaseWorkflowId(purchaseId),
+    workflowId,
     taskQueue,
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
   } satisfies Omit<WorkflowStartOptions, 'args'>
 }
 
+/** A customer waits for the answer, and the purchase service for 2 s at most. */
+const cancelDeadlineMs = 1_800
+
 /** What the orchestrator does with sagas: start them, refuse them, say again how they ended. */
-export function createSagas({ client, gate, settings, announce, logger }: Deps) {
+export function createSagas({ client, gate, settings, announce, logger, recovery }: Deps) {
   async function unlessStarted(start: Promise<unknown>): Promise<boolean> {
     try {
       await start
@@ -40,6 +49,22 @@ export function createSagas({ client, gate, settings, announce, logger }: Deps) 
       if (error instanceof WorkflowExecutionAlreadyStartedError) return false
       throw error
     }
+  }
+
+  function startOf(accepted: EventBody<'purchaseAccepted'>) {
+    return {
+      ...sagaStart(purchaseWorkflowId(accepted.purchase_id)),
+      args: [accepted, settings] satisfies Parameters<typeof purchase>,
+      typedSearchAttributes: [
+        { key: purchaseStatus, value: 'PROCESSING' },
+        { key: customerId, value: accepted.customer_id },
+      ],
+      staticSummary: `${accepted.lines.length} lines, ${accepted.amount} ${accepted.currency_code}`,
+    } satisfies WorkflowStartOptions<typeof purchase>
+  }
+
+  function resultOf(purchaseId: string): Promise<PurchaseEnded> {
+    return client.workflow.getHandle<typeof purchase>(purchaseWorkflowId(purchaseId)).result()
   }
 
   async function statusOf(purchaseId: string): Promise<string> {
@@ -55,19 +80,13 @@ export function createSagas({ client, gate, settings, announce, logger }: Deps) 
   return {
     /** Starts a purchase's saga, when there is room for one more. A repeated event does nothing. */
     async start(accepted: EventBody<'purchaseAccepted'>): Promise<void> {
-      const { purchase_id, customer_id } = accepted
+      const { purchase_id } = accepted
       await gate.enter(purchase_id)
       try {
         const started = await unlessStarted(
           client.workflow.start<typeof purchase>('purchase', {
-            ...once(purchase_id),
-            args: [accepted, settings],
+            ...startOf(accepted),
             requestEagerStart: true,
-            typedSearchAttributes: [
-              { key: purchaseStatus, value: 'PROCESSING' },
-              { key: customerId, value: customer_id },
-            ],
-            staticSummary: `${accepted.lines.length} lines, ${accepted.amount} ${accepted.currency_code}`,
           }),
         )
         if (!started) gate.leave(purchase_id)
@@ -82,10 +101,42 @@ export function createSagas({ client, gate, settings, announce, logger }: Deps) 
     async refuse(purchaseId: string): Promise<void> {
       await unlessStarted(
         client.workflow.start<typeof refusePurchase>('refusePurchase', {
-          ...once(purchaseId),
+          ...sagaStart(purchaseWorkflowId(purchaseId)),
           args: [purchaseId],
         }),
       )
+    },
+
+    /**
+     * Tells a purchase's saga that the customer does not want it any more, and answers how it stands. One that has not
+     * started is started, and hears it before its first step; the accepted event then finds it. Throws
+     * AppError('unavailable') when no worker or server answers in time; asking again is the same wish.
+     */
+    async cancel(accepted: EventBody<'purchaseAccepted'>): Promise<Verdict> {
+      const { purchase_id } = accepted
+      try {
+        return await client.withDeadline(Date.now() + cancelDeadlineMs, () =>
+          client.workflow.executeUpdateWithStart<typeof purchase, Verdict, [null]>(
+            sagaUpdates.cancel,
+            {
+              updateId: cancelUpdateId,
+              args: [null],
+              startWorkflowOperation: new WithStartWorkflowOperation<typeof purchase>(
+                'purchase',
+                startOf(accepted),
+              ),
+            },
+          ),
+        )
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) {
+          if ((await statusOf(purchase_id)) === 'COMPLETED') {
+            return (await resultOf(purchase_id)).status
+          }
+          await recovery.recover(purchase_id)
+        }
+        throw new AppError('unavailable', 'the saga does not answer', { cause: error })
+      }
     },
 
     /** Says again how a purchase ended, for a participant that did not hear it. */
@@ -94,10 +145,12 @@ export function createSagas({ client, gate, settings, announce, logger }: Deps) 
       if (status === 'RUNNING') return
       if (status !== 'COMPLETED') {
         logger.error({ purchase_id: purchaseId, status }, 'unsettled purchase has no saga result')
+        // The purchase service publishes a purchase again that has no saga; one that it knows to have ended is stray.
+        if (status === 'NOT_FOUND') await recovery.flag(purchaseId, 'saga_broken')
+        else await recovery.recover(purchaseId)
         return
       }
-      const handle = client.workflow.getHandle<typeof purchase>(purchaseWorkflowId(purchaseId))
-      await announce(await handle.result())
+      await announce(await resultOf(purchaseId))
       logger.info({ purchase_id: purchaseId }, 'end of purchase announced again')
     },
   }

@@ -5,7 +5,7 @@ import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
-import { consumeCommands } from '../../shared/participant.ts'
+import { consumeCommands, flagPoisonedEnd } from '../../shared/participant.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { startSweep } from '../../shared/sweep.ts'
@@ -46,6 +46,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   const results = await consumeEvents(kafka, {
     group: 'order-results',
     handlers: createEventHandlers(service),
+    onPoison: (message) => flagPoisonedEnd(kafka.publish, message),
   })
   starting.adopt(
     startSweep({ intervalMs: sweepIntervalMs, run: service.announceOverdue, logger }),

@@ -55,6 +55,8 @@ describe('idempotency answers', () => {
         },
         close: () => undefined,
       },
+      sagas: { Cancel: async () => ({ verdict: 'CANCELLING' }) },
+      overdueMs: 300_000,
       products: {
         GetProducts: async () => ({ products: [tea] }),
         CheckProducts: async () => ({ checks: [] }),

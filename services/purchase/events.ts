@@ -5,7 +5,11 @@ import type { EventHandlers } from '../../shared/subscriber.ts'
 import type { PurchaseService } from './service.ts'
 
 export function createEventHandlers(service: PurchaseService): EventHandlers {
-  return { purchaseEnded: (ended) => service.end(ended) }
+  return {
+    purchaseEnded: (ended) => service.end(ended),
+    attentionNeeded: ({ purchase_id }) => service.flag(purchase_id),
+    operatorActed: (acted) => service.noteAction(acted),
+  }
 }
 
 /** Every reply of a participant is a step of a purchase's progress; nobody has to announce it once more. */

@@ -1,8 +1,10 @@
-import type { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import type { auditRoutes, purchaseRoutes } from '../../shared/contracts/purchase.ts'
 import type { Handlers } from '../../shared/http.ts'
 import type { PurchaseService } from './service.ts'
 
-export function createHandlers(service: PurchaseService): Handlers<typeof purchaseRoutes> {
+export function createHandlers(
+  service: PurchaseService,
+): Handlers<typeof purchaseRoutes & typeof auditRoutes> {
   return {
     createPurchase: ({ caller, body, headers }) =>
       service.create(caller, body, headers['idempotency-key']),
@@ -15,5 +17,7 @@ export function createHandlers(service: PurchaseService): Handlers<typeof purcha
         signal,
       ),
     getPurchase: ({ caller, params }) => service.getOwn(caller.accountId, params.id),
+    cancelPurchase: ({ caller, params }) => service.cancel(caller.accountId, params.id),
+    listActions: ({ params }) => service.listActions(params.id),
   }
 }

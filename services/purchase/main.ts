@@ -1,11 +1,12 @@
 import { createAuthentication } from '../../shared/auth.ts'
-import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import { auditRoutes, purchaseRoutes } from '../../shared/contracts/purchase.ts'
 import { connectGrpc } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import { createOperatorAuthentication } from '../../shared/operators.ts'
 import { createRateLimits } from '../../shared/rate-limits.ts'
 import { connectRedis } from '../../shared/redis.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
@@ -20,6 +21,7 @@ import { createPurchaseService } from './service.ts'
 
 const notePublishedMs = 200
 const publishMissingMs = 2_000
+const deliverCancelsMs = 2_000
 
 export async function start(config: Config, logger: Logger): Promise<Running> {
   await using starting = new AsyncDisposableStack()
@@ -33,6 +35,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   const products = starting.adopt(connectGrpc('product', config.GRPC_ADDRESS), (open) =>
     open.close(),
   )
+  const sagas = starting.adopt(connectGrpc('saga', config.GRPC_ADDRESS), (open) => open.close())
   const kafka = starting.adopt(
     await connectKafka('purchase', config, { logger, metrics }),
     (open) => open.close(),
@@ -45,6 +48,8 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     repository,
     accounts,
     products,
+    sagas,
+    overdueMs: config.SAGA_OVERDUE_MS,
     publish: kafka.publish,
     answers: createAnswers({ redis, logger, registry: metrics.registry }),
     feed,
@@ -63,7 +68,19 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     run: service.publishMissing,
     logger,
   })
+  const cancelling = startSweep({
+    intervalMs: deliverCancelsMs,
+    run: service.deliverCancels,
+    logger,
+  })
+  const chasing = startSweep({
+    intervalMs: config.SAGA_OVERDUE_MS,
+    run: service.askAfterOverdue,
+    logger,
+  })
   starting.defer(() => service.notePublished())
+  starting.defer(() => cancelling.close())
+  starting.defer(() => chasing.close())
   starting.defer(() => noting.close())
   starting.defer(() => publishing.close())
   const http = await startHttpServer({
@@ -71,9 +88,10 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     port: config.HTTP_PORT,
     logger,
     metrics,
-    routes: purchaseRoutes,
+    routes: { ...purchaseRoutes, ...auditRoutes },
     handlers: createHandlers(service),
     authenticate: createAuthentication(config),
+    authenticateOperator: createOperatorAuthentication(config),
     limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
     streams: { max: config.EVENT_STREAMS_MAX, deadlineMs: config.EVENT_STREAM_DEADLINE_MS },
     health: { database: repository.answers, progress: progress.joined, results: results.joined },

@@ -69,6 +69,8 @@ describe('the progress of a purchase, live', () => {
       feed,
       accounts: {} as never,
       products: {} as never,
+      sagas: {} as never,
+      overdueMs: 300_000,
       publish: async () => undefined,
       currencyCode: 'VND',
       requireVerifiedEmail: false,

@@ -10,7 +10,7 @@ import type { Logger } from '../../shared/logger.ts'
 import type { Redis } from '../../shared/redis.ts'
 import { startSweep } from '../../shared/sweep.ts'
 import type { PurchaseWithSteps, Repository } from './repository.ts'
-import { toPurchase, toStep } from './views.ts'
+import { hasEnded, toPurchase, toStep } from './views.ts'
 
 /** How far a purchase is. `steps` by sequence. */
 export type KnownProgress = {
@@ -260,7 +260,7 @@ function toKnown(row: PurchaseWithSteps): KnownProgress {
   return {
     id: row.id,
     customerId: row.customerId,
-    ended: row.status !== 'ACCEPTED' && row.status !== 'PROCESSING',
+    ended: hasEnded(row),
     steps: row.steps.map((step) => ({ sequence: step.sequence, step: toStep(step) })),
   }
 }

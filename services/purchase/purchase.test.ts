@@ -3,7 +3,7 @@ import { waitFor } from '../../scripts/wait-for.ts'
 import { createAuthentication, verifyAccessToken } from '../../shared/auth.ts'
 import { type CommandName, commands } from '../../shared/contracts/commands.ts'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
-import { type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import { auditRoutes, type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
 import { AppError, type FieldError } from '../../shared/errors.ts'
 import { connectGrpc, startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
@@ -12,9 +12,11 @@ import type { KafkaClient } from '../../shared/kafka.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { sendEvent, sendReply } from '../../shared/messages.ts'
 import { createMetrics } from '../../shared/metrics.ts'
+import { createOperatorAuthentication } from '../../shared/operators.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { connectTestRedis } from '../../test/helpers/redis.ts'
+import { operators } from '../../test/helpers/operators.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createTestTopics, type StoredMessage, type TestTopics } from '../../test/helpers/topics.ts'
 import { consumeProgress, createEventHandlers } from './events.ts'
@@ -72,6 +74,8 @@ describe('purchases', () => {
       },
       currencyCode: 'VND',
       requireVerifiedEmail: false,
+      sagas: { Cancel: async () => ({ verdict: 'CANCELLING' }) },
+      overdueMs: 300_000,
       logger,
     })
     await consumeProgress(kafka, service)
@@ -83,9 +87,10 @@ describe('purchases', () => {
       logger,
       metrics: createMetrics('purchase'),
       health: {},
-      routes: purchaseRoutes,
+      routes: { ...purchaseRoutes, ...auditRoutes },
       handlers: createHandlers(service),
       authenticate: createAuthentication(testTokens.config),
+      authenticateOperator: createOperatorAuthentication(operators.config),
     })
     open.defer(() => http.close())
     base = `http://${host}:${http.port}/api/v1`

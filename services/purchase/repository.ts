@@ -2,9 +2,14 @@ import {
   Prisma,
   PrismaClient,
   type Purchase,
+  type PurchaseAction,
   type PurchaseStep,
 } from '../../prisma/purchase/client/client.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type {
+  OperatorActed,
+  PurchaseAccepted,
+  PurchaseEnded,
+} from '../../shared/contracts/events.ts'
 import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
 
 export type PurchaseRow = Purchase
@@ -27,6 +32,7 @@ export type Progress = {
 }
 
 const uniqueViolation = 'P2002'
+const open = { in: ['ACCEPTED', 'PROCESSING'] }
 const oldestFirst = { steps: { orderBy: { sequence: 'asc' } } } as const
 
 export async function connectRepository(config: DatabaseConfig) {
@@ -110,11 +116,80 @@ export async function connectRepository(config: DatabaseConfig) {
     /** Ends a purchase; one that has ended stays as it is. */
     async end({ purchase_id, status, reason, failed_step }: PurchaseEnded): Promise<boolean> {
       const changed = await prisma.purchase.updateMany({
-        where: { id: purchase_id, status: { in: ['ACCEPTED', 'PROCESSING'] } },
-        data: { status, reason, failedStep: failed_step },
+        where: { id: purchase_id, status: open },
+        data: { status, reason, failedStep: failed_step, needsAttentionAt: null },
       })
       return changed.count === 1
     },
+
+    /** Notes the wish to cancel on a purchase that has not ended; null when the customer has no such purchase. */
+    async requestCancel(id: string, customerId: string): Promise<Purchase | null> {
+      await prisma.purchase.updateMany({
+        where: { id, customerId, status: open, cancelRequestedAt: null },
+        data: { cancelRequestedAt: new Date() },
+      })
+      return prisma.purchase.findUnique({ where: { id, customerId } })
+    },
+
+    /** The saga has heard of the wish, or (`granted` false) it came too late and is as if it had not been. */
+    async cancelDelivered(id: string, granted: boolean): Promise<void> {
+      await prisma.purchase.updateMany({
+        where: { id, status: open },
+        data: granted ? { cancelDeliveredAt: new Date() } : { cancelRequestedAt: null },
+      })
+    },
+
+    undeliveredCancels: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
+      prisma.purchase.findMany({
+        where: {
+          status: open,
+          cancelRequestedAt: { lt: new Date(Date.now() - olderThanMs) },
+          cancelDeliveredAt: null,
+        },
+        orderBy: { cancelRequestedAt: 'asc' },
+        take: limit,
+      }),
+
+    /** Purchases that have not moved for a time and of which no operator was told. */
+    unmoved: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
+      prisma.purchase.findMany({
+        where: {
+          status: open,
+          updatedAt: { lt: new Date(Date.now() - olderThanMs) },
+          needsAttentionAt: null,
+        },
+        orderBy: { updatedAt: 'asc' },
+        take: limit,
+      }),
+
+    /** Also for a purchase that has ended: settling it may be what does not go on. */
+    async flag(id: string): Promise<void> {
+      await prisma.$executeRaw`
+        UPDATE purchases SET needs_attention_at = now()
+        WHERE id = ${id}::uuid AND needs_attention_at IS NULL`
+    },
+
+    /** Notes what an operator did, once; what is resolved needs no attention any more. */
+    async addAction({ action_id, purchase_id, ...action }: OperatorActed): Promise<void> {
+      const noted = { actionId: action_id, purchaseId: purchase_id, ...action }
+      await prisma.$transaction([
+        prisma.purchaseAction.createMany({ data: [noted], skipDuplicates: true }),
+        ...(action.action === 'resolve'
+          ? [
+              prisma.purchase.updateMany({
+                where: { id: purchase_id, NOT: { status: open } },
+                data: { needsAttentionAt: null },
+              }),
+            ]
+          : []),
+      ])
+    },
+
+    listActions: (purchaseId: string): Promise<PurchaseAction[]> =>
+      prisma.purchaseAction.findMany({
+        where: { purchaseId },
+        orderBy: [{ at: 'asc' }, { actionId: 'asc' }],
+      }),
 
     answers: () => databaseAnswers(prisma),
     close: () => prisma.$disconnect(),

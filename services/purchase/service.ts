@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../../shared/auth.ts'
 import { commands } from '../../shared/contracts/commands.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type {
+  OperatorActed,
+  PurchaseAccepted,
+  PurchaseEnded,
+} from '../../shared/contracts/events.ts'
 import { page } from '../../shared/contracts/list.ts'
 import type {
   AcceptedPurchase,
@@ -18,18 +22,21 @@ import { type Publish, sendEvent } from '../../shared/messages.ts'
 import type { Answer, Answers } from './answers.ts'
 import type { ProgressFeed } from './progress-feed.ts'
 import type { Progress, PurchaseRow, Repository } from './repository.ts'
-import { acceptance, toPurchase } from './views.ts'
+import { acceptance, hasEnded, statusOf, toPurchase } from './views.ts'
 
 type Deps = {
   repository: Repository
   accounts: GrpcClient<'auth'>
   products: GrpcClient<'product'>
+  sagas: Pick<GrpcClient<'saga'>, 'Cancel'>
   publish: Publish
   /** In front of the repository; without them it is asked for every key. */
   answers?: Answers
   /** Tells live readers, and is told what changed. */
   feed: ProgressFeed
   currencyCode: string
+  /** How long a purchase may stand still. */
+  overdueMs: number
   requireVerifiedEmail: boolean
   logger: Logger
 }
@@ -38,6 +45,8 @@ type Deps = {
 const publishDeadlineMs = 1_000
 /** Older than any publish that is still under way. */
 const unpublishedAfterMs = 5_000
+/** Older than any request to cancel that is still under way. */
+const undeliveredAfterMs = 3_000
 const sweepBatch = 200
 
 export function createPurchaseService(deps: Deps) {
@@ -131,8 +140,72 @@ export function createPurchaseService(deps: Deps) {
     }
   }
 
+  /**
+   * Tells the saga what the customer wants. False when the purchase ends otherwise; while nobody answers the wish
+   * stays on the row, for the sweep.
+   */
+  async function deliverCancel(row: PurchaseRow): Promise<boolean> {
+    let verdict: string
+    try {
+      verdict = (await deps.sagas.Cancel(toAccepted(row))).verdict
+    } catch (err) {
+      logger.warn({ err, purchase_id: row.id }, 'wish to cancel waits for the sweep')
+      return true
+    }
+    const granted = verdict === 'CANCELLING' || verdict === 'CANCELLED'
+    await repository.cancelDelivered(row.id, granted)
+    logger.info({ purchase_id: row.id, verdict }, 'wish to cancel delivered')
+    return granted
+  }
+
   return {
     create,
+
+    /** What is not paid for yet is undone. A wish that comes while the payment is taken lets that decide. */
+    async cancel(customerId: string, id: string): Promise<AcceptedPurchase> {
+      const row = await repository.requestCancel(id, customerId)
+      if (!row) throw new AppError('not_found', 'no such purchase')
+      const granted = hasEnded(row)
+        ? row.status === 'CANCELLED'
+        : row.cancelDeliveredAt !== null || (await deliverCancel(row))
+      if (!granted) throw new AppError('conflict', 'the purchase is beyond cancelling')
+      return { ...acceptance(row), status: statusOf(row) }
+    },
+
+    /** Tells sagas of wishes to cancel that they have not heard of, e.g. because Temporal was away. */
+    async deliverCancels(): Promise<void> {
+      const rows = await repository.undeliveredCancels(undeliveredAfterMs, sweepBatch)
+      for (const row of rows) await deliverCancel(row)
+    },
+
+    /**
+     * A purchase that stands still may have no saga, or one that has ended unheard: its event is published again, and
+     * its end asked for. Whoever has both does nothing.
+     */
+    async askAfterOverdue(): Promise<void> {
+      for (const row of await repository.unmoved(deps.overdueMs, sweepBatch)) {
+        logger.warn({ purchase_id: row.id }, 'purchase stands still')
+        await publishAccepted(toAccepted(row))
+        await sendEvent(deps.publish, 'settlementOverdue', { purchase_id: row.id })
+      }
+    },
+
+    flag: (id: string) => repository.flag(id),
+    noteAction: (acted: OperatorActed) => repository.addAction(acted),
+
+    async listActions(id: string) {
+      const rows = await repository.listActions(id)
+      return {
+        items: rows.map(({ actionId, operator, action, step, note, at }) => ({
+          action_id: actionId,
+          operator,
+          action: action as OperatorActed['action'],
+          step,
+          note,
+          at: at.toISOString(),
+        })),
+      }
+    },
 
     async getOwn(customerId: string, id: string): Promise<Purchase> {
       const row = await repository.findOwn(id, customerId)

@@ -34,6 +34,8 @@ function buy({ required, verified }: { required: boolean; verified: boolean }, k
       }),
       close() {},
     },
+    sagas: { Cancel: async () => ({ verdict: 'CANCELLING' }) },
+    overdueMs: 300_000,
     publish: async () => undefined,
     currencyCode: 'VND',
     requireVerifiedEmail: required,

@@ -16,6 +16,15 @@ export function acceptance(row: PurchaseRow): AcceptedPurchase {
   }
 }
 
+export function hasEnded({ status }: PurchaseRow): boolean {
+  return status !== 'ACCEPTED' && status !== 'PROCESSING'
+}
+
+export function statusOf(row: PurchaseRow): Purchase['status'] {
+  if (row.cancelRequestedAt !== null && !hasEnded(row)) return 'CANCELLING'
+  return row.status as Purchase['status']
+}
+
 /** A declined payment is one that the customer can look at. */
 function leavesARecord({ outcome, reason }: StoredStep): boolean {
   return outcome === 'done' || reason === 'payment_declined'
@@ -26,7 +35,7 @@ export function toPurchase(row: PurchaseWithSteps): Purchase {
   const { links, ...rest } = acceptance(row)
   return {
     ...rest,
-    status: row.status as Purchase['status'],
+    status: statusOf(row),
     links: {
       ...links,
       ...(made.has(steps.createOrder) && { order: `${apiPrefix}/orders/${row.id}` }),
@@ -36,6 +45,7 @@ export function toPurchase(row: PurchaseWithSteps): Purchase {
     payment_method: row.paymentMethod,
     reason: row.reason,
     failed_step: row.failedStep,
+    needs_attention: row.needsAttentionAt !== null,
     steps: row.steps.map(toStep),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),

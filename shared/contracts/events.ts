@@ -33,6 +33,34 @@ export const PurchaseEnded = z.object({
 })
 export type PurchaseEnded = z.infer<typeof PurchaseEnded>
 
+/** Something of a purchase cannot go on by itself. It may go on all the same, and says so by ending. */
+export const AttentionNeeded = z.object({
+  purchase_id: z.uuid(),
+  /** The undos that are stuck, as far as it is about undos. */
+  steps: z.array(z.string()),
+  reason: z.enum([
+    'undo_stuck',
+    'undo_poisoned',
+    'settlement_poisoned',
+    'saga_overdue',
+    'saga_broken',
+  ]),
+})
+export type AttentionNeeded = z.infer<typeof AttentionNeeded>
+
+/** What was done to a purchase by hand, or by a sweep in the place of a hand. */
+export const OperatorActed = z.object({
+  action_id: z.string().min(1),
+  purchase_id: z.uuid(),
+  operator: z.string().min(1),
+  action: z.enum(['retry', 'resolve', 'cancel', 'reset']),
+  /** Null: all that was stuck, or the whole purchase. */
+  step: z.string().nullable(),
+  note: z.string().nullable(),
+  at: z.iso.datetime(),
+})
+export type OperatorActed = z.infer<typeof OperatorActed>
+
 /** `key`: the field that keys its messages, when that is not the purchase. */
 type EventSpec = { topic: Topic; body: z.ZodType; key?: string }
 
@@ -41,6 +69,8 @@ export const events = {
   purchaseAccepted: { topic: 'purchases', body: PurchaseAccepted },
   settlementOverdue: { topic: 'purchases', body: SettlementOverdue },
   purchaseEnded: { topic: 'purchase-results', body: PurchaseEnded },
+  attentionNeeded: { topic: 'purchase-results', body: AttentionNeeded },
+  operatorActed: { topic: 'purchase-results', body: OperatorActed },
   emailRequested: { topic: 'emails', body: EmailRequested, key: 'to' },
 } as const satisfies Record<string, EventSpec>
 

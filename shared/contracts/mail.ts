@@ -11,6 +11,11 @@ const templates = {
     reason: z.string().nullable(),
   }),
   'purchase-cancelled': z.strictObject({ first_name: z.string(), purchase_id: z.uuid() }),
+  'purchase-needs-attention': z.strictObject({
+    purchase_id: z.uuid(),
+    steps: z.array(z.string()),
+    reason: z.string(),
+  }),
 } as const
 
 export type Template = keyof typeof templates
@@ -33,5 +38,6 @@ export const EmailRequested = z.discriminatedUnion('template', [
   mailOf('purchase-completed'),
   mailOf('purchase-rejected'),
   mailOf('purchase-cancelled'),
+  mailOf('purchase-needs-attention'),
 ])
 export type EmailRequested = z.infer<typeof EmailRequested>

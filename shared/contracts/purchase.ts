@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import type { Routes } from '../http.ts'
 import { PricedLine } from './commands.ts'
+import { OperatorActed } from './events.ts'
 import { IdParams, ListQuery, listOf } from './list.ts'
 import { PaymentMethod } from './payment.ts'
 
 export const PurchaseStatus = z.enum([
   'ACCEPTED',
   'PROCESSING',
+  'CANCELLING',
   'COMPLETED',
   'REJECTED',
   'CANCELLED',
@@ -60,6 +62,8 @@ export const Purchase = AcceptedPurchase.extend({
   reason: z.string().nullable(),
   failed_step: z.string().nullable(),
   steps: z.array(PurchaseStep),
+  /** Something of it cannot go on by itself, and an operator has been told. */
+  needs_attention: z.boolean(),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 })
@@ -118,5 +122,33 @@ export const purchaseRoutes = {
     stream: true,
     status: 200,
     response: PurchaseEvent,
+  },
+  cancelPurchase: {
+    method: 'post',
+    path: '/purchases/:id/cancel',
+    errors: ['conflict'],
+    limit: 'purchase',
+    summary: 'Undo a purchase that is not paid for yet; asking again is the same wish',
+    auth: true,
+    params: IdParams,
+    status: 202,
+    response: AcceptedPurchase,
+  },
+} as const satisfies Routes
+
+/** What was done to a purchase by hand. */
+export const PurchaseAction = OperatorActed.omit({ purchase_id: true })
+export type PurchaseAction = z.infer<typeof PurchaseAction>
+
+/** For operators, on the purchase service's own port: Traefik has no route to it. */
+export const auditRoutes = {
+  listActions: {
+    method: 'get',
+    path: '/audit/:id',
+    summary: 'All that operators, and sweeps in their place, did to a purchase, oldest first',
+    auth: 'operator',
+    params: IdParams,
+    status: 200,
+    response: z.object({ items: z.array(PurchaseAction) }),
   },
 } as const satisfies Routes

@@ -7,3 +7,4 @@ export const purchaseStatus = defineSearchAttributeKey(
 )
 export const customerId = defineSearchAttributeKey('CustomerId', SearchAttributeType.KEYWORD)
 export const failedStep = defineSearchAttributeKey('FailedStep', SearchAttributeType.KEYWORD)
+export const failureReason = defineSearchAttributeKey('FailureReason', SearchAttributeType.KEYWORD)

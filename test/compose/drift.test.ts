@@ -47,6 +47,7 @@ describe('docker-compose.yml and the native stack', () => {
           publicKey: String(publicKey),
           privateKey: JSON.parse(env.JWT_SIGNING_KEY ?? '').pem,
         },
+        operatorToken: env.OPERATOR_TOKEN ?? '',
       },
     }
     hosts = new Set([...Object.keys(file.services), 'localhost'])

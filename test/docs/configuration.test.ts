@@ -36,6 +36,8 @@ const samples: Record<string, string> = {
   JWT_SIGNING_KEY: JSON.stringify(testTokens.signingKey),
   JWT_ISSUER: 'issuer',
   JWT_AUDIENCE: 'audience',
+  OPERATOR_TOKENS: '{}',
+  OPERATOR_EMAIL: 'operator@example.com',
   TEMPORAL_ADDRESS: 'localhost:1',
   TEMPORAL_NAMESPACE: 'shop',
   MINIO_URL: 'http://localhost',

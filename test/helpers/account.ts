@@ -19,6 +19,7 @@ export async function startTestAccount(kafka: KafkaConfig) {
     REFRESH_TOKEN_TTL_SECONDS: 600,
     SESSION_TTL_SECONDS: 3600,
     REFRESH_GRACE_SECONDS: 10,
+    OPERATOR_EMAIL: 'operator@example.com',
     VERIFY_CODE_TTL_SECONDS: 3600,
     RESET_CODE_TTL_SECONDS: 600,
     SESSION_RETENTION_SECONDS: 3600,

@@ -42,3 +42,27 @@ export function purchaseCancelled(data: TemplateData<'purchase-cancelled'>): Ren
     ],
   })
 }
+
+/** What an operator has to know; docs/operations.md says what to do then. */
+const attention: Record<string, string> = {
+  undo_stuck:
+    'Something that was done for it cannot be undone. It is tried again every 30 seconds.',
+  undo_poisoned: 'A command that undoes something of it could not be read, and is in dead-letters.',
+  settlement_poisoned: 'It has ended, but a service could not take note of that.',
+  saga_overdue: 'Its saga has been running for too long.',
+  saga_broken: 'Its saga was ended from outside, and could not be taken up again.',
+}
+
+export function purchaseNeedsAttention(data: TemplateData<'purchase-needs-attention'>): Rendered {
+  const what = Object.hasOwn(attention, data.reason) && attention[data.reason]
+  return letter({
+    subject: `Purchase ${data.purchase_id} needs attention`,
+    to: 'operator',
+    paragraphs: [
+      `Purchase ${data.purchase_id} cannot go on by itself.`,
+      what || data.reason,
+      data.steps.length > 0 ? `Steps: ${data.steps.join(', ')}.` : 'No single step is named.',
+      'docs/operations.md says what to do.',
+    ],
+  })
+}

@@ -1,0 +1,158 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client'
+import { arrayFromPayloads, defaultPayloadConverter } from '@temporalio/common'
+import type { History } from '@temporalio/common/lib/proto-utils.js'
+import type { Counter, Gauge } from 'prom-client'
+import type { AttentionNeeded, OperatorActed } from '../../shared/contracts/events.ts'
+import { cancelUpdateId, sagaUpdates } from '../../shared/contracts/saga.ts'
+import { purchaseWorkflowId } from '../../shared/ids.ts'
+import type { Logger } from '../../shared/logger.ts'
+import { sagaStart } from './sagas.ts'
+
+type Deps = {
+  client: Client
+  /** A saga that runs for longer is shown to an operator. */
+  overdueMs: number
+  flag: (needed: AttentionNeeded) => Promise<void>
+  note: (acted: OperatorActed) => Promise<void>
+  needAttention: Gauge
+  recovered: Counter
+  logger: Logger
+}
+
+/** What no saga ends as by itself: it returns, whatever happens to its purchase. */
+const brokenStates = new Set(['TERMINATED', 'FAILED', 'TIMED_OUT', 'CANCELLED'])
+const brokenQuery = `ExecutionStatus IN ('Terminated', 'Failed', 'TimedOut', 'Canceled')`
+const attentionQuery = `ExecutionStatus = 'Running' AND PurchaseStatus = 'NEEDS_ATTENTION'`
+/** A saga that was ended that often needs somebody to look. */
+const maxRuns = 5
+const wishDeadlineMs = 5_000
+
+/**
+ * Looks after sagas that were ended from outside, and those that do not end. Everything here may be done by several
+ * replicas at once: a run is taken up again under a request id of its own, once.
+ */
+export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps) {
+  const { logger, needAttention, recovered } = deps
+  const { workflowService, options } = client.workflow
+  const { namespace } = options
+  /** Runs that need nothing more: an index entry of a closed run stays for a month. */
+  const settled = new Set<string>()
+  const flagged = new Set<string>()
+
+  async function flagOnce(purchaseId: string, reason: AttentionNeeded['reason']): Promise<void> {
+    const key = `${purchaseId}/${reason}`
+    if (flagged.has(key)) return
+    await flag({ purchase_id: purchaseId, steps: [], reason })
+    flagged.add(key)
+    logger.error({ purchase_id: purchaseId, reason }, 'saga needs attention')
+  }
+
+  /** The run goes on from the last decision in its history. What it asks for again, the inboxes answer. */
+  async function reset(workflowId: string, runId: string, taskId: number): Promise<string> {
+    const { runId: newRunId } = await workflowService.resetWorkflowExecution({
+      namespace,
+      workflowExecution: { workflowId, runId },
+      reason: 'ended from outside',
+      workflowTaskFinishEventId: taskId as never,
+      requestId: `${runId}/reset`,
+    })
+    return newRunId
+  }
+
+  /** Nothing was decided yet: the same purchase is started once more. */
+  async function startAgain(workflowId: string, history: History): Promise<string> {
+    const started = history.events?.[0]?.workflowExecutionStartedEventAttributes
+    const args = arrayFromPayloads(defaultPayloadConverter, started?.input?.payloads)
+    const handle = await client.workflow.start(started?.workflowType?.name ?? '', {
+      ...sagaStart(workflowId),
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+      args,
+    })
+    return handle.firstExecutionRunId
+  }
+
+  /** Who ended it wanted it to end: it is undone, unless its history says that it is paid for. */
+  async function wishToCancel(workflowId: string, runId: string): Promise<void> {
+    try {
+      await client.withDeadline(Date.now() + wishDeadlineMs, () =>
+        client.workflow.getHandle(workflowId, runId).executeUpdate(sagaUpdates.cancel, {
+          updateId: cancelUpdateId,
+          args: [null],
+        }),
+      )
+    } catch (err) {
+      logger.warn({ err, workflow_id: workflowId }, 'the saga goes on without the wish to cancel')
+    }
+  }
+
+  /**
+   * Takes a purchase's saga up again when it was ended from outside. False when it was ended too often; `insist`: an
+   * operator asks for it. Does nothing when it runs or has returned.
+   */
+  async function recover(purchaseId: string, { insist = false } = {}): Promise<boolean> {
+    const workflowId = purchaseWorkflowId(purchaseId)
+    const found = await client.workflow.getHandle(workflowId).describe()
+    if (!brokenStates.has(found.status.name)) return true
+    const { runId, type } = found
+    const { count } = await client.workflow.count(`WorkflowId = '${workflowId}'`)
+    if (count > maxRuns && !insist) {
+      await flagOnce(purchaseId, 'saga_broken')
+      return false
+    }
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory()
+    const decision = history.events?.findLast((event) => event.workflowTaskCompletedEventAttributes)
+    const newRunId = decision
+      ? await reset(workflowId, runId, Number(decision.eventId))
+      : await startAgain(workflowId, history)
+    logger.warn(
+      { purchase_id: purchaseId, status: found.status.name, new_run_id: newRunId },
+      'saga was ended from outside and goes on',
+    )
+    recovered.inc()
+    if (type === 'purchase') await wishToCancel(workflowId, newRunId)
+    await note({
+      action_id: `${runId}/reset`,
+      purchase_id: purchaseId,
+      operator: 'sweep',
+      action: 'reset',
+      step: null,
+      note: `the run before was ${found.status.name}`,
+      at: new Date().toISOString(),
+    })
+    return true
+  }
+
+  async function recoverBroken(): Promise<void> {
+    for await (const { workflowId, runId } of client.workflow.list({ query: brokenQuery })) {
+      if (settled.has(runId)) continue
+      const purchaseId = workflowId.replace(/^purchase-/, '')
+      try {
+        if (await recover(purchaseId)) settled.add(runId)
+      } catch (err) {
+        if (err instanceof WorkflowNotFoundError) settled.add(runId)
+        else logger.error({ err, purchase_id: purchaseId }, 'saga could not be taken up again')
+      }
+    }
+  }
+
+  async function flagOverdue(): Promise<void> {
+    const before = new Date(Date.now() - overdueMs).toISOString()
+    const query = `ExecutionStatus = 'Running' AND StartTime < '${before}' AND PurchaseStatus != 'NEEDS_ATTENTION'`
+    for await (const { workflowId } of client.workflow.list({ query })) {
+      await flagOnce(workflowId.replace(/^purchase-/, ''), 'saga_overdue')
+    }
+  }
+
+  return {
+    recover,
+    flag: flagOnce,
+    isBroken: (status: string): boolean => brokenStates.has(status),
+    async sweep(): Promise<void> {
+      await recoverBroken()
+      await flagOverdue()
+      needAttention.set((await client.workflow.count(attentionQuery)).count)
+    },
+  }
+}
+
+export type Recovery = ReturnType<typeof createRecovery>

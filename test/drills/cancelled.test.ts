@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { Client, Connection } from '@temporalio/client'
+import { addressesOf } from '../../bench/addresses.ts'
+import { openShop, type Shop } from '../../bench/load.ts'
+import { printReport, reconcile } from '../../bench/reconcile.ts'
+import { expectStatus } from '../../scripts/shop-client.ts'
+import { waitFor } from '../../scripts/wait-for.ts'
+import { purchaseWorkflowId } from '../../shared/ids.ts'
+import { namespace } from '../../temporal/setup.ts'
+import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
+
+const ends = new Set(['COMPLETED', 'CANCELLED', 'REJECTED'])
+
+describe('purchases that are cancelled', function () {
+  this.timeout(300_000)
+
+  let own: OwnStack
+  let shop: Shop
+
+  before(async () => {
+    own = await startOwnStack()
+    shop = await openShop(own.stack.urls.api, 1)
+  })
+
+  after(() => own.close())
+
+  async function buy(): Promise<string> {
+    const [product] = shop.products
+    const order_items = [{ product_id: product?.id ?? '', quantity: 1 }]
+    return expectStatus(await shop.customer.buy({ order_items }), 202).purchase_id
+  }
+
+  async function cancel(id: string): Promise<number> {
+    const { status } = await shop.customer.cancel(id)
+    assert.ok([202, 409].includes(status), `${status}`)
+    return status
+  }
+
+  async function allAddUp(ids: string[]): Promise<string[]> {
+    const statuses = await Promise.all(
+      ids.map(async (id) => (await shop.customer.waitForEnd(id, 120_000)).status),
+    )
+    const report = await reconcile(addressesOf(own.stack), { waitSeconds: 120 })
+    if (!report.ok) printReport(report)
+    assert.ok(report.ok, 'the reconciler found a violation')
+    return statuses
+  }
+
+  it('at any moment end in one way, and add up', async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const id = await buy()
+        // Some at once, some when a step or more has been taken.
+        if (index % 4 !== 0) {
+          await waitFor('a step', async () => {
+            const { steps, status } = await shop.customer.getPurchase(id)
+            return steps.length >= index % 4 || ends.has(status)
+          })
+        }
+        const status = await cancel(id)
+        if (status === 202) await cancel(id)
+        return id
+      }),
+    )
+
+    const statuses = await allAddUp(ids)
+    assert.ok(statuses.every((status) => ends.has(status)))
+    assert.ok(statuses.includes('CANCELLED'))
+  })
+
+  it('while payment is killed end in one way, with one refund or void for each', async () => {
+    const ids: string[] = []
+    for (let index = 0; index < 10; index++) {
+      const id = await buy()
+      ids.push(id)
+      if (index === 5) void own.stack.signal('payment', 'SIGKILL')
+      void shop.customer.cancel(id)
+    }
+
+    const statuses = await allAddUp(ids)
+    assert.ok(statuses.every((status) => ends.has(status)))
+  })
+
+  it('while the orchestrator is away have their 202, and are cancelled when it is back', async () => {
+    await own.stack.stopProcess('orchestrator')
+    const id = await buy()
+    const status = await cancel(id)
+    const shown = await shop.customer.getPurchase(id)
+    await own.stack.startProcess('orchestrator')
+
+    assert.equal(status, 202)
+    assert.equal(shown.status, 'CANCELLING')
+    assert.deepEqual(await allAddUp([id]), ['CANCELLED'])
+  })
+
+  it('by ending their sagas from outside end all the same', async () => {
+    const connection = await Connection.connect({ address: own.stack.urls.temporal })
+    const { workflow } = new Client({ connection, namespace })
+    const ids = await Promise.all(Array.from({ length: 8 }, buy))
+    await Promise.all(
+      ids.map(async (id, index) => {
+        await waitFor('a step', async () => {
+          const { steps, status } = await shop.customer.getPurchase(id)
+          return steps.length >= index % 4 || ends.has(status)
+        })
+        // One that has ended meanwhile is no less welcome.
+        await workflow
+          .getHandle(purchaseWorkflowId(id))
+          .terminate('drill')
+          .catch(() => undefined)
+      }),
+    )
+    await connection.close()
+
+    const statuses = await allAddUp(ids)
+    assert.ok(statuses.every((status) => ends.has(status)))
+  })
+})
