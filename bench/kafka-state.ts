@@ -1,4 +1,5 @@
 import { AssignerProtocol, Kafka, logLevel } from 'kafkajs'
+import { connectDeadLetters } from '../scripts/dead-letter-store.ts'
 import { type Topic, topics } from '../shared/contracts/topics.ts'
 
 /** The messages of a topic that a group has not finished. */
@@ -12,6 +13,7 @@ export type KafkaState = Awaited<ReturnType<typeof connectKafkaState>>
 export async function connectKafkaState(brokers: string[]) {
   const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
+  const letters = await connectDeadLetters(brokers)
 
   async function offsetsOf(topic: Topic): Promise<Map<number, Offsets>> {
     const offsets = await admin.fetchTopicOffsets(topic)
@@ -67,11 +69,14 @@ export async function connectKafkaState(brokers: string[]) {
       return lags.flat()
     },
 
+    /** Letters that nobody has replayed or discarded. */
     async countDeadLetters(): Promise<number> {
-      const offsets = await offsetsOf('dead-letters')
-      return [...offsets.values()].reduce((sum, { low, high }) => sum + Number(high - low), 0)
+      return (await letters.list()).length
     },
 
-    close: () => admin.disconnect(),
+    async close() {
+      await letters.close()
+      await admin.disconnect()
+    },
   }
 }

@@ -2,6 +2,7 @@ import { type Customer, registerCustomer } from '../scripts/shop-client.ts'
 import type { PaymentMethod } from '../shared/contracts/payment.ts'
 import type { Product } from '../shared/contracts/product.ts'
 import { inParallel } from './in-parallel.ts'
+import { onSchedule } from './schedule.ts'
 
 const inventory = 1_000_000
 
@@ -28,12 +29,24 @@ export async function openShop(api: string, productCount: number): Promise<Shop>
   return { customer, customerId: products[0]?.id_account ?? '', products }
 }
 
+/** Buys for a shop's customer: the purchase's number decides what and how, so that a run can be repeated. */
+function createBuyer({ customer, products }: Shop, methods: PaymentMethod[]) {
+  return (number: number) => {
+    const pair = [products[number % products.length], products[(number + 1) % products.length]]
+    const order_items = pair.flatMap((product, index) =>
+      product ? [{ product_id: product.id, quantity: index + 1 }] : [],
+    )
+    const method = methods[number % methods.length]
+    return post(customer, { order_items, ...(method && { method }) })
+  }
+}
+
 /**
  * Posts purchases of two products each, `inFlight` at a time; one is in flight until it is answered. Products and
  * payment methods are taken in turn, so that a run can be repeated.
  */
 export function postPurchases(
-  { customer, products }: Shop,
+  shop: Shop,
   {
     purchases,
     inFlight,
@@ -41,18 +54,34 @@ export function postPurchases(
   }: { purchases: number; inFlight: number; methods: PaymentMethod[] },
   onPost: () => void,
 ): Promise<Post[]> {
+  const buy = createBuyer(shop, methods)
   const numbers = Array.from({ length: purchases }, (_, index) => index)
   return inParallel(numbers, inFlight, async (number) => {
-    const pair = [products[number % products.length], products[(number + 1) % products.length]]
-    const order_items = pair.flatMap((product, index) =>
-      product ? [{ product_id: product.id, quantity: index + 1 }] : [],
-    )
-    const method = methods[number % methods.length]
     const sentAt = Date.now()
     const started = performance.now()
-    const answer = await post(customer, { order_items, ...(method && { method }) })
+    const answer = await buy(number)
     onPost()
     return { sentAt, ms: performance.now() - started, ...answer }
+  })
+}
+
+/**
+ * Posts a purchase at each of `times` (ms from now), whether the ones before are answered or not. A post counts as
+ * sent when it was due: what the client is late adds to the answer's time.
+ */
+export function postOnSchedule(
+  shop: Shop,
+  { times, methods }: { times: number[]; methods: PaymentMethod[] },
+  onPost: () => void,
+): Promise<Post[]> {
+  const buy = createBuyer(shop, methods)
+  const startedAt = Date.now()
+  return onSchedule(times, async (number, lateMs) => {
+    const started = performance.now()
+    const answer = await buy(number)
+    onPost()
+    const ms = performance.now() - started + lateMs
+    return { sentAt: startedAt + (times[number] ?? 0), ms, ...answer }
   })
 }
 

@@ -13,7 +13,7 @@ export type ReconcileOptions = {
   waitSeconds?: number
   /** The shop is at work: nothing is waited for, and what is in flight is no finding. */
   live?: boolean
-  /** How many messages are in dead-letters on purpose. */
+  /** How many open letters are in dead-letters on purpose. */
   deadLetters?: number
 }
 
@@ -116,8 +116,9 @@ function checkLags(lags: Lag[]): Check {
 }
 
 function checkDeadLetters(found: number, expected: number): Check {
-  const what = `${found} messages, expected ${expected}`
-  return toCheck('dead letters', found === expected ? [] : [{ purchaseIds: [], what }], `${found}`)
+  const what = `${found} open, expected ${expected}`
+  const findings = found === expected ? [] : [{ purchaseIds: [], what }]
+  return toCheck('dead letters', findings, `${found} open`)
 }
 
 async function main(): Promise<void> {

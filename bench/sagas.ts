@@ -9,6 +9,9 @@ import { inParallel } from './in-parallel.ts'
 /** How a saga stands; `result` is the status that it returned. */
 export type Saga = { state: 'missing' | 'RUNNING' | 'COMPLETED' | 'FAILED'; result?: string }
 
+/** What a saga cost Temporal. */
+export type SagaCost = { events: number; bytes: number; transitions: number }
+
 const readsAtOnce = 64
 const closeEventOnly = 2
 const notFound = 5
@@ -53,6 +56,25 @@ export async function connectSagas(address: string) {
         }
       })
       return new Map(sagas)
+    },
+
+    /** The mean cost of the sagas of these purchases. */
+    async meanCost(purchaseIds: string[]): Promise<SagaCost> {
+      const costs = await inParallel(purchaseIds, readsAtOnce, async (id) => {
+        const { workflowExecutionInfo: info } =
+          await connection.workflowService.describeWorkflowExecution({
+            namespace,
+            execution: { workflowId: purchaseWorkflowId(id) },
+          })
+        return {
+          events: Number(info?.historyLength ?? 0),
+          bytes: Number(info?.historySizeBytes ?? 0),
+          transitions: Number(info?.stateTransitionCount ?? 0),
+        }
+      })
+      const mean = (field: keyof SagaCost) =>
+        costs.reduce((sum, cost) => sum + cost[field], 0) / costs.length
+      return { events: mean('events'), bytes: mean('bytes'), transitions: mean('transitions') }
     },
 
     close: () => connection.close(),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { countBy, percentile, summarize } from './stats.ts'
+import { countBy, percentile, spreadOf, summarize } from './stats.ts'
 
 describe('stats', () => {
   const hundred = Array.from({ length: 100 }, (_, index) => 100 - index)
@@ -32,5 +32,16 @@ describe('stats', () => {
         ['a', 1],
       ],
     )
+  })
+})
+
+describe('the spread of some runs', () => {
+  it('has the middle one, and the outermost', () => {
+    assert.deepEqual(spreadOf([5, 1, 3]), { median: 3, low: 1, high: 5 })
+  })
+
+  it('takes the mean of the two in the middle', () => {
+    assert.equal(spreadOf([4, 1, 3, 2]).median, 2.5)
+    assert.equal(spreadOf([7]).median, 7)
   })
 })

@@ -24,3 +24,17 @@ export function countBy<T>(items: T[], key: (item: T) => string): [string, numbe
   ])
   return groups.sort(([, a], [, b]) => b - a)
 }
+
+export type Spread = { median: number; low: number; high: number }
+
+/** The middle value (of an even number, the mean of the two in the middle) and the outermost ones; NaN of no values. */
+export function spreadOf(values: number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (index: number) => sorted[index] ?? Number.NaN
+  const half = (sorted.length - 1) / 2
+  return {
+    median: (at(Math.floor(half)) + at(Math.ceil(half))) / 2,
+    low: at(0),
+    high: at(sorted.length - 1),
+  }
+}

@@ -6,6 +6,7 @@ const modules = join(root, 'node_modules')
 const checks = {
   types: [join(modules, 'typescript', 'bin', 'tsc'), '--project', '.'],
   lint: [join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'],
+  audit: [join(import.meta.dirname, 'audit.ts')],
 }
 
 /** Runs one of Node's programs on the checkout, its output on ours. True when it exits 0. */
@@ -18,7 +19,7 @@ export function runNode(args: string[], env: Record<string, string> = {}): Promi
   return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)))
 }
 
-/** Types and lint: what a change must pass before any test. */
+/** Types, lint and advisories: what a change must pass before any test. */
 export async function check(): Promise<{ passed: number; failed: number }> {
   let passed = 0
   for (const [name, args] of Object.entries(checks)) {

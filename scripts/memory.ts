@@ -5,7 +5,8 @@ async function kilobytes(pid: string, field: string): Promise<number> {
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0)
 }
 
-async function childrenOf(pid: string): Promise<string[]> {
+/** The processes that a process started and that run. */
+export async function childrenOf(pid: string): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
   return text.split(' ').filter(Boolean)
 }

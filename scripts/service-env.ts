@@ -52,11 +52,13 @@ export function enginesOf(service: ServiceName): EngineName[] {
 /** Settings that the launcher passes on when its own environment has them. */
 const tunables: Env = {
   LOG_LEVEL: 'info',
+  MAX_IN_FLIGHT: '256',
   CONSUMER_CONCURRENCY: '64',
   DATABASE_POOL_SIZE: '10',
-  MAX_UNFINISHED_SAGAS: '128',
+  MAX_UNFINISHED_SAGAS: '48',
   STEP_TIMEOUT_MS: '10000',
   STEP_ATTEMPTS: '3',
+  REPLY_WAIT_MS: '5000',
   SHOP_CURRENCY: 'VND',
   REQUIRE_VERIFIED_EMAIL: 'false',
   SAGA_OVERDUE_MS: '300000',
@@ -89,6 +91,7 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
         ...tunable('MAX_UNFINISHED_SAGAS'),
         ...tunable('STEP_TIMEOUT_MS'),
         ...tunable('STEP_ATTEMPTS'),
+        ...tunable('REPLY_WAIT_MS'),
       }
     case 'minio':
       return {
@@ -141,6 +144,7 @@ export function serviceEnv(service: ServiceName, stack: StackInfo): Env {
     baseEnv(),
     { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(stack.ports[service]), APP_ENV: 'local' },
     tunable('LOG_LEVEL'),
+    tunable('MAX_IN_FLIGHT'),
     ...own,
   )
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Database } from '../prisma/databases.ts'
 import { type Ports, redisPorts } from './ports.ts'
+import type { Replicas } from './replicas.ts'
 import { loadSecrets, type Secrets } from './secrets.ts'
 
 export type ProcessState = 'starting' | 'ready' | 'restarting' | 'stopping' | 'stopped'
@@ -27,7 +28,15 @@ export type StackStatus = {
 }
 
 /** Where a stack is and what opens it. */
-export type StackInfo = { dataDir: string; ports: Ports; urls: StackUrls; secrets: Secrets }
+export type StackInfo = {
+  dataDir: string
+  ports: Ports
+  urls: StackUrls
+  secrets: Secrets
+  replicas?: Replicas
+  /** Of the topics that it creates. */
+  partitions?: number
+}
 
 /** A running stack, started by this process or by another one. */
 export type Stack = StackInfo & {
@@ -47,6 +56,7 @@ export type StackFile = {
   startedAt: string
   control: { port: number; token: string }
   ports: Ports
+  replicas?: Replicas
 }
 
 export type StackUrls = ReturnType<typeof stackUrls>
@@ -110,6 +120,7 @@ export async function connectStack(folder: string): Promise<Stack> {
     ports: file.ports,
     urls: stackUrls(file.ports),
     secrets: await loadSecrets(dataDir),
+    ...(file.replicas && { replicas: file.replicas }),
     status: () => call('GET', '/status'),
     ensure: () => call('POST', '/ensure'),
     stop: () => call('POST', '/stop'),

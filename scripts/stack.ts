@@ -4,6 +4,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { tryLock } from './lock.ts'
+import { parseReplicas } from './replicas.ts'
 import { type ServiceName, serviceNames } from './service-env.ts'
 import { connectStack, type Stack, StackNotRunningError } from './stack-client.ts'
 
@@ -73,6 +74,7 @@ async function serve(afterStart: (stack: Stack) => Promise<boolean>, once: boole
     dataDir,
     portOffset: portOffset(),
     services: services(),
+    replicas: parseReplicas(process.env.STACK_REPLICAS || ''),
     signal: abort.signal,
     log,
   })

@@ -14,6 +14,7 @@ import * as traefik from './engines/traefik.ts'
 import { type Lock, tryLock } from './lock.ts'
 import { freeOffset, type Ports, resolvePorts, takenPorts, withAllowedWebPort } from './ports.ts'
 import { probeHttp } from './probe.ts'
+import { type Replicas, replicaName, replicaNumbers, replicaPort } from './replicas.ts'
 import { loadSecrets } from './secrets.ts'
 import { enginesOf, type ServiceName, serviceEnv, serviceNames } from './service-env.ts'
 import {
@@ -42,6 +43,10 @@ export type StackOptions = {
   portOffset?: number | 'free'
   /** All eight (the default), none, or some. */
   services?: boolean | ServiceName[]
+  /** More than one process of some services. */
+  replicas?: Replicas
+  /** Of every topic, instead of ten. */
+  partitions?: number
   /** Variables added to a service's environment. */
   env?: Partial<Record<ServiceName, Record<string, string>>>
   /** Ends the start, or the running stack. */
@@ -49,26 +54,38 @@ export type StackOptions = {
   log?: Log
 }
 
+/** The two sizes keep a service small: where there is much memory, V8 lets garbage lie until much is used. */
+const nodeFlags = [
+  '--disable-warning=TimeoutNegativeWarning',
+  '--max-semi-space-size=4',
+  '--max-old-space-size=256',
+]
+
+const grpcPorts = {
+  account: 'accountGrpc',
+  product: 'productGrpc',
+  orchestrator: 'orchestratorGrpc',
+  media: 'mediaGrpc',
+} as const
+
 function serviceSpec(
   name: ServiceName,
+  replica: number,
   stack: StackInfo,
   extra: Record<string, string>,
 ): ProcessSpec {
-  const port = stack.ports[name]
-  const grpc = {
-    account: 'accountGrpc',
-    product: 'productGrpc',
-    orchestrator: 'orchestratorGrpc',
-    media: 'mediaGrpc',
-  } as const
+  const port = replicaPort(stack.ports[name], replica)
+  const grpcName = name in grpcPorts ? grpcPorts[name as keyof typeof grpcPorts] : undefined
+  const grpcPort = grpcName && replicaPort(stack.ports[grpcName], replica)
+  const own = { HTTP_PORT: `${port}`, ...(grpcPort && { GRPC_PORT: `${grpcPort}` }) }
   return {
-    name,
+    name: replicaName(name, replica),
     kind: 'service',
     command: process.execPath,
-    args: ['--disable-warning=TimeoutNegativeWarning', join('services', name, 'main.ts')],
-    env: { ...serviceEnv(name, stack), ...extra },
+    args: [...nodeFlags, join('services', name, 'main.ts')],
+    env: { ...serviceEnv(name, stack), ...own, ...extra },
     cwd: checkout,
-    ports: name in grpc ? [port, stack.ports[grpc[name as keyof typeof grpc]]] : [port],
+    ports: grpcPort ? [port, grpcPort] : [port],
     probe: () => probeHttp(`http://127.0.0.1:${port}/health/ready`),
   }
 }
@@ -128,6 +145,8 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     ports,
     urls: stackUrls(ports),
     secrets: await loadSecrets(dataDir),
+    ...(options.replicas && { replicas: options.replicas }),
+    ...(options.partitions && { partitions: options.partitions }),
   }
   const supervisor = createSupervisor(join(dataDir, 'logs'), log)
   const seconds = (from: number) => `${((Date.now() - from) / 1000).toFixed(1)} s`
@@ -153,7 +172,11 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     async function startService(name: ServiceName): Promise<void> {
       const needs = enginesOf(name)
       await Promise.all(needs.map((need) => (need === 'postgres' ? migrated : started.get(need))))
-      await supervisor.add(serviceSpec(name, info, options.env?.[name] ?? {}))
+      const numbers = replicaNumbers(options.replicas, name)
+      const specs = numbers.map((replica) =>
+        serviceSpec(name, replica, info, options.env?.[name] ?? {}),
+      )
+      await Promise.all(specs.map((spec) => supervisor.add(spec)))
       log(`${name} is ready`)
     }
 
@@ -203,6 +226,7 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     startedAt: startedAt.toISOString(),
     control: { port: control.port, token },
     ports,
+    ...(options.replicas && { replicas: options.replicas }),
   }
   await writeFile(join(dataDir, 'stack.json.tmp'), JSON.stringify(file, null, 2), { mode: 0o600 })
   await rename(join(dataDir, 'stack.json.tmp'), join(dataDir, 'stack.json'))

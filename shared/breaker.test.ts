@@ -49,6 +49,16 @@ describe('the breaker', () => {
     await assert.rejects(run(here), NotAskedError)
   })
 
+  it('bears as many failures in a row as it is told to', async () => {
+    const { run } = createBreaker({ failuresToRest: 3 })
+    await assert.rejects(run(away), /away/)
+    await assert.rejects(run(away), /away/)
+    await run(here)
+    for (let i = 0; i < 3; i += 1) await assert.rejects(run(away), /away/)
+
+    await assert.rejects(run(here), NotAskedError)
+  })
+
   it('counts what failed, not what was not tried', async () => {
     let failed = 0
     const inc = () => {

@@ -12,22 +12,26 @@ export class DeadlineError extends Error {
 export type Breaker = ReturnType<typeof createBreaker>
 
 /**
- * Stands before something that may be away. A use gets `deadlineMs`; after one that failed nothing is asked for
- * `restMs`, then one use tries whether it is back. So what is away costs one short wait, and then nothing.
+ * Stands before something that may be away. A use gets `deadlineMs`; after `failuresToRest` in a row that failed
+ * nothing is asked for `restMs`, then one use tries whether it is back. So what is away costs a short wait or a few,
+ * and then nothing.
  */
 export function createBreaker({
   deadlineMs = 150,
   restMs = 500,
+  failuresToRest = 1,
   failures,
 }: {
   deadlineMs?: number
   restMs?: number
+  failuresToRest?: number
   /** Counts the failed uses; those that were not tried are not among them. */
   failures?: Pick<Counter.Internal, 'inc'>
 } = {}) {
   let restUntil = 0
   let away = false
   let probing = false
+  let failedInARow = 0
 
   return {
     async run<T>(use: () => Promise<T>, withinMs = deadlineMs): Promise<T> {
@@ -37,11 +41,15 @@ export function createBreaker({
       try {
         const result = await within(withinMs, use)
         away = false
+        failedInARow = 0
         return result
       } catch (error) {
-        away = true
-        restUntil = performance.now() + restMs
         failures?.inc()
+        failedInARow += 1
+        if (failedInARow >= failuresToRest) {
+          away = true
+          restUntil = performance.now() + restMs
+        }
         throw error
       } finally {
         if (probe) probing = false

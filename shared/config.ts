@@ -5,6 +5,7 @@ import { minorUnits } from './money.ts'
 const port = z.coerce.number().int().min(0).max(65535)
 const count = z.coerce.number().int().positive()
 const durationMs = z.coerce.number().int().positive()
+const durationOrZeroMs = z.coerce.number().int().min(0)
 const list = z
   .string()
   .min(1)
@@ -24,13 +25,22 @@ const json = <T extends z.ZodType>(schema: T) =>
     .pipe(schema)
 
 /** Building blocks of a service's config schema. Durations are ms and say so in their variable's name. */
-export const env = { port, count, durationMs, list, json, text: z.string().min(1) }
+export const env = {
+  port,
+  count,
+  durationMs,
+  durationOrZeroMs,
+  list,
+  json,
+  text: z.string().min(1),
+}
 
 /** What every process reads. */
 export const processEnv = {
   HTTP_HOST: z.string().default('127.0.0.1'),
   HTTP_PORT: port,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  MAX_IN_FLIGHT: count.default(256),
   APP_ENV: z.enum(['local', 'production']).default('production'),
 }
 

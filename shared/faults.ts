@@ -48,10 +48,13 @@ export function isDeterministic(error: unknown): boolean {
 const awaySqlState = /^(08|53|57)/
 /** Prisma's own words for the same, pool and transaction timeouts included. */
 const awayPrismaCode = /^P(1\d{3}|2024|2028|2037)$/
+/** What pg says, without a code, of a pool that is used up and of a query without an answer. */
+const awayPgMessage = /^(timeout exceeded when trying to connect|Query read timeout)$/
 
 /** Whether a request failed because the database is away, so that the client had better try again. */
 export function isDatabaseAway(error: unknown): boolean {
-  const { code } = error as { code?: unknown }
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  if (typeof message === 'string' && awayPgMessage.test(message)) return true
   if (typeof code === 'string' && awayPrismaCode.test(code)) return true
   return awaySqlState.test(sqlState(error) ?? '')
 }

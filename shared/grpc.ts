@@ -9,12 +9,15 @@ import {
   Server,
   ServerCredentials,
   type ServiceDefinition,
+  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
+import { createBreaker } from './breaker.ts'
 import type { PurchaseAccepted } from './contracts/events.ts'
 import { fromGrpcError, toGrpcError } from './errors.ts'
 import type { Logger } from './logger.ts'
+import type { Metrics } from './metrics.ts'
 
 /** Request and response of one unary call, as the .proto file says. */
 type Call = { request: object; response: object }
@@ -72,6 +75,11 @@ const fullNames: Record<keyof GrpcServices, string> = {
 }
 
 const callDeadlineMs = 2_000
+const restMs = 1_000
+/** So that one lost call or a restart, which retries bridge, does not refuse everybody for a second. */
+const failuresToRest = 5
+/** What says that nobody answers, and not that the answer is no. */
+const away = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.RESOURCE_EXHAUSTED])
 
 /** Every call is safe to repeat; a replica that goes away is retried on another. */
 const retryUnavailable = JSON.stringify({
@@ -116,18 +124,36 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
   port: number
   logger: Logger
   handlers: GrpcHandlers<N>
+  metrics?: Pick<Metrics, 'grpcCalls'>
+  /** How many calls may be under way at once; what comes above it is refused. No limit by default. */
+  maxInFlight?: number
 }) {
+  const { maxInFlight = Number.POSITIVE_INFINITY } = options
+  let inFlight = 0
   const server = new Server({ 'grpc.max_connection_age_ms': 300_000 })
   const implementation: UntypedServiceImplementation = {}
   for (const [method, handle] of Object.entries(options.handlers)) {
     const unary: handleUnaryCall<object, object> = (call, callback) => {
+      if (inFlight >= maxInFlight) {
+        // Not UNAVAILABLE, which clients send again at once.
+        callback({ code: status.RESOURCE_EXHAUSTED, details: 'too many calls are under way here' })
+        return
+      }
+      inFlight += 1
       const answer = (handle as (request: object) => Promise<object>)(call.request)
-      answer.then(
-        (response) => callback(null, response),
+      const counted = answer.finally(() => {
+        inFlight -= 1
+      })
+      counted.then(
+        (response) => {
+          options.metrics?.grpcCalls.inc({ method, outcome: 'answered' })
+          callback(null, response)
+        },
         (error: unknown) => {
-          const status = toGrpcError(error)
-          options.logger.info({ err: error, method, code: status.code }, 'grpc call failed')
-          callback(status)
+          options.metrics?.grpcCalls.inc({ method, outcome: 'failed' })
+          const failure = toGrpcError(error)
+          options.logger.info({ err: error, method, code: failure.code }, 'grpc call failed')
+          callback(failure)
         },
       )
     }
@@ -149,7 +175,10 @@ export async function startGrpcServer<N extends keyof GrpcServices>(options: {
 
 export type GrpcClient<N extends keyof GrpcServices> = GrpcHandlers<N> & { close(): void }
 
-/** Calls a service through Traefik, which balances each call. Every call has a deadline; failures are AppErrors. */
+/**
+ * Calls a service through Traefik, which balances each call. Every call has a deadline; failures are AppErrors. After
+ * five calls in a row that nobody answered, the next fail at once for a second, so that callers do not pile up.
+ */
 export function connectGrpc<N extends keyof GrpcServices>(
   service: N,
   address: string,
@@ -162,21 +191,38 @@ export function connectGrpc<N extends keyof GrpcServices>(
     'grpc.service_config': retryUnavailable,
   }
   const client = new Client(address, credentials.createInsecure(), options)
+  // The client's own deadline comes first: it also tells the server to stop.
+  const breaker = createBreaker({ deadlineMs: deadlineMs + 500, restMs, failuresToRest })
+
+  function ask(method: string, request: object): Promise<{ response: unknown } | { no: unknown }> {
+    return new Promise((resolve, reject) => {
+      const metadata = new Metadata()
+      metadata.set('service-name', fullNames[service])
+      const unary = client[method] as (...args: unknown[]) => unknown
+      unary.call(
+        client,
+        request,
+        metadata,
+        { deadline: Date.now() + deadlineMs },
+        (error: { code: status } | null, response: unknown) => {
+          if (!error) resolve({ response })
+          else if (away.has(error.code)) reject(error)
+          else resolve({ no: error })
+        },
+      )
+    })
+  }
+
   const calls = Object.keys(definition).map((method) => {
-    const call = (request: object) =>
-      new Promise((resolve, reject) => {
-        const metadata = new Metadata()
-        metadata.set('service-name', fullNames[service])
-        const unary = client[method] as (...args: unknown[]) => unknown
-        unary.call(
-          client,
-          request,
-          metadata,
-          { deadline: Date.now() + deadlineMs },
-          (error: unknown, response: unknown) =>
-            error ? reject(fromGrpcError(error)) : resolve(response),
-        )
-      })
+    const call = async (request: object) => {
+      const answer = await breaker
+        .run(() => ask(method, request))
+        .catch((error: unknown) => {
+          throw fromGrpcError(error)
+        })
+      if ('no' in answer) throw fromGrpcError(answer.no)
+      return answer.response
+    }
     return [method, call]
   })
   return { ...Object.fromEntries(calls), close: () => client.close() }

@@ -86,6 +86,8 @@ export type HttpServerOptions<T extends Routes> = {
   limits?: RateLimits
   /** For routes with `multipart`. */
   maxFiles?: number
+  /** How many requests may be under way at once; what comes above it is answered 503. No limit by default. */
+  maxInFlight?: number
   /** What is served beside the routes, such as the API's document. */
   pages?: RequestHandler
   /** For routes with `stream`. */
@@ -101,6 +103,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   // Traefik is the one proxy in front: what it wrote last into X-Forwarded-For is the client.
   app.set('trust proxy', 1)
   mountOperations(app, options)
+  app.use(shedLoad(options))
   app.use(pinoHttp({ logger: options.logger, customLogLevel: logLevel }))
   app.use(helmet())
   app.use(express.json({ limit: bodyLimit, strict: true, type: isJson }))
@@ -205,6 +208,37 @@ function mountOperations<T extends Routes>(
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
+}
+
+/**
+ * Refuses what would only wait. It comes before logging and parsing, so that saying no is cheap. Health and metrics
+ * are mounted before it; uploads and event streams are long and have limits of their own.
+ */
+function shedLoad<T extends Routes>({
+  routes,
+  metrics,
+  maxInFlight = Number.POSITIVE_INFINITY,
+}: HttpServerOptions<T>): RequestHandler {
+  const long = Object.values(routes)
+    .filter(({ multipart, stream }) => multipart || stream)
+    .map(({ path }) => new RegExp(`^${apiPrefix}${path.replaceAll(/:\w+/g, '[^/]+')}$`))
+  let inFlight = 0
+
+  return (request, response, next) => {
+    if (long.some((path) => path.test(request.path))) {
+      next()
+      return
+    }
+    if (inFlight >= maxInFlight) {
+      metrics.httpShed.inc()
+      throw new AppError('unavailable', 'too many requests are under way here; try again')
+    }
+    inFlight += 1
+    response.once('close', () => {
+      inFlight -= 1
+    })
+    next()
+  }
 }
 
 const healthDeadlineMs = 2_000

@@ -65,6 +65,60 @@ describe('kafka', () => {
     }
   }
 
+  it('sets no timer in the past, which would wake an idle process without end', async () => {
+    const set = globalThis.setTimeout
+    const delays: number[] = []
+    globalThis.setTimeout = Object.assign(
+      (callback: () => void, ms?: number) => {
+        delays.push(ms ?? 0)
+        return set(callback, ms)
+      },
+      { __promisify__: set.__promisify__ },
+    )
+    try {
+      const { ended } = await consume('emails')
+      await produce('emails', { key: 'idle', value: newId() })
+      await waitFor('the message', () => ended.length > 0)
+    } finally {
+      globalThis.setTimeout = set
+    }
+    assert.deepEqual(
+      delays.filter((ms) => ms < 0),
+      [],
+    )
+  })
+
+  describe('keys', () => {
+    it('come to one process in all its groups, which knows that they do', async () => {
+      const members = await Promise.all(['product-commands', 'order-commands'].map(() => connect()))
+      const groups = [newId(), newId()]
+      const consumers = await Promise.all(
+        members.map(async (client) => ({
+          first: await consume('product-commands', { client, group: groups[0] ?? '' }),
+          second: await consume('order-commands', { client, group: groups[1] ?? '' }),
+        })),
+      )
+      const keys = Array.from({ length: 20 }, newId)
+      const readers = (key: string) =>
+        consumers.filter(
+          ({ first, second }) =>
+            first.consumer.reads('product-commands', key) &&
+            second.consumer.reads('order-commands', key),
+        )
+      await waitFor('each key to have one reader, and each reader some', () => {
+        const used = new Set(keys.flatMap(readers))
+        return keys.every((key) => readers(key).length === 1) && used.size === 2
+      })
+
+      for (const key of keys) await produce('order-commands', { key, value: key })
+      await waitFor('all of them', () => {
+        const read = consumers.flatMap(({ second }) => second.ended)
+        return keys.every((key) => read.includes(key))
+      })
+      for (const key of keys) assert.deepEqual(readers(key)[0]?.second.ended.includes(key), true)
+    })
+  })
+
   describe('order', () => {
     it('of one key is kept while other keys go on beside it', async () => {
       const { begun, ended, shut, release } = await consume('emails')
@@ -344,8 +398,9 @@ describe('kafka', () => {
       const letter = await letterOf('poison')
       assert.equal(triesOf('poison'), 1)
       assert.equal(letter.value, 'value of poison')
-      const { dead_letter_offset, ...headers } = letter.headers
+      const { dead_letter_offset, dead_letter_time, ...headers } = letter.headers
       assert.match(dead_letter_offset ?? '', /^\d+$/)
+      assert.ok(Math.abs(Date.parse(dead_letter_time ?? '') - Date.now()) < 60_000)
       assert.deepEqual(headers, {
         name: 'poison',
         dead_letter_error: 'PoisonError: cannot be read',

@@ -1,10 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
+import { createAssigner } from './assigner.ts'
+import { deadLetterHeaders } from './contracts/dead-letters.ts'
 import type { Topic } from './contracts/topics.ts'
 import { type FaultConfig, injectFaults } from './fault-injection.ts'
 import { isDeterministic, NoReplyError, PoisonError } from './faults.ts'
+import './kafkajs-timer.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 import type { Logger } from './logger.ts'
+import type { Publish } from './messages.ts'
 import type { Metrics } from './metrics.ts'
 import { createOffsetTracker } from './offset-tracker.ts'
 import { createPublisher } from './publisher.ts'
@@ -39,6 +44,8 @@ export type ConsumeOptions = {
 
 /** Sized so that a killed member is replaced soon. */
 const groupTimings = { sessionTimeout: 10_000, heartbeatInterval: 2_000, rebalanceTimeout: 15_000 }
+/** A fetch ends at the first message; with none it is asked again only so that closing does not wait long. */
+const fetchWaitMs = 1_000
 const commitIntervalMs = 200
 const drainDeadlineMs = 8_000
 const firstRetryMs = 100
@@ -70,15 +77,18 @@ export async function connectKafka(
   await producer.connect()
   const publish = createPublisher(producer, config.KAFKA_TOPIC_PREFIX)
   const consumers: { close(): Promise<void> }[] = []
+  const instanceId = randomUUID()
 
   async function consume(options: ConsumeOptions) {
-    const consumer = await startConsumer(kafka, config, options, { logger, metrics, publish })
+    const deps = { logger, metrics, publish, instanceId }
+    const consumer = await startConsumer(kafka, config, options, deps)
     consumers.push(consumer)
     return consumer
   }
 
   const client = {
-    publish,
+    /** Only a consumer sends bytes on; everybody else says what they mean. */
+    publish: publish as Publish,
     consume,
     /** Finishes and commits what is in flight, then leaves the groups and disconnects. */
     async close() {
@@ -93,31 +103,36 @@ type ConsumerDeps = {
   logger: Logger
   metrics: Metrics
   publish: ReturnType<typeof createPublisher>
+  instanceId: string
 }
 
 async function startConsumer(
   kafka: Kafka,
   config: KafkaConfig,
   options: ConsumeOptions,
-  { logger, metrics, publish }: ConsumerDeps,
+  { logger, metrics, publish, instanceId }: ConsumerDeps,
 ) {
   const prefix = config.KAFKA_TOPIC_PREFIX
   const queue = createKeyedQueue(config.CONSUMER_CONCURRENCY)
   const stopping = new AbortController()
+  const { assigner, partitionOf } = createAssigner(instanceId)
   const consumer = kafka.consumer({
     groupId: prefix + options.group,
+    partitionAssigners: [assigner],
     ...groupTimings,
-    maxWaitTimeInMs: 500,
+    maxWaitTimeInMs: fetchWaitMs,
     allowAutoTopicCreation: false,
     retry: { retries: 10, maxRetryTime: 2_000, restartOnFailure: async () => true },
   })
   let trackers = new Map<string, ReturnType<typeof createOffsetTracker>>()
+  let assigned: Record<string, number[]> = {}
   let joined = false
   let draining = false
 
-  consumer.on(consumer.events.GROUP_JOIN, () => {
+  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
     // A new generation reads again from the committed offsets, so what is known of the old one is void.
     trackers = new Map()
+    assigned = payload.memberAssignment
     joined = true
   })
   for (const event of [consumer.events.CRASH, consumer.events.STOP, consumer.events.REBALANCING]) {
@@ -142,25 +157,26 @@ async function startConsumer(
     return tracker
   }
 
-  async function deadLetter(message: Message, error: Error) {
+  async function deadLetter(message: Message, raw: KafkaMessage, error: Error) {
     await options.onPoison?.(message, error)
     await publish('dead-letters', {
-      key: message.key,
-      value: message.value,
+      key: raw.key,
+      value: raw.value,
       headers: {
-        ...message.headers,
-        dead_letter_error: `${error.name}: ${error.message}`.slice(0, 1_000),
-        dead_letter_group: options.group,
-        dead_letter_topic: message.topic,
-        dead_letter_partition: String(message.partition),
-        dead_letter_offset: message.offset,
+        ...raw.headers,
+        [deadLetterHeaders.error]: `${error.name}: ${error.message}`.slice(0, 1_000),
+        [deadLetterHeaders.group]: options.group,
+        [deadLetterHeaders.topic]: message.topic,
+        [deadLetterHeaders.partition]: String(message.partition),
+        [deadLetterHeaders.offset]: message.offset,
+        [deadLetterHeaders.time]: new Date().toISOString(),
       },
     })
     logger.error({ err: error, ...position(message) }, 'message dead-lettered')
   }
 
   /** Ends when the message is done; false when the process stops first, so that it stays uncommitted. */
-  async function finish(message: Message): Promise<boolean> {
+  async function finish(message: Message, raw: KafkaMessage): Promise<boolean> {
     let deterministic = 0
     for (let attempt = 1; ; attempt++) {
       try {
@@ -176,7 +192,7 @@ async function startConsumer(
         }
         deterministic = isDeterministic(error) ? deterministic + 1 : 0
         const poison = error instanceof PoisonError || deterministic >= poisonAttempts
-        if (poison && (await settled(deadLetter(message, error)))) {
+        if (poison && (await settled(deadLetter(message, raw, error)))) {
           metrics.messages.inc({ topic: message.topic, outcome: 'dead_lettered' })
           return true
         }
@@ -225,7 +241,7 @@ async function startConsumer(
         tracker.started(offset)
         metrics.inFlight.inc({ topic })
         queue.add(message.key || `${batch.partition}/${raw.offset}`, async () => {
-          if (!stopping.signal.aborted && (await finish(message))) tracker.finished(offset)
+          if (!stopping.signal.aborted && (await finish(message, raw))) tracker.finished(offset)
           metrics.inFlight.dec({ topic })
         })
         resolveOffset(raw.offset)
@@ -241,6 +257,11 @@ async function startConsumer(
   return {
     /** Whether this member has its place in the group. */
     joined: () => joined,
+    /** Whether messages of this key come to this member, as far as it knows. */
+    reads(topic: Topic, key: string): boolean {
+      const full = prefix + topic
+      return joined && !draining && Boolean(assigned[full]?.includes(partitionOf(full, key)))
+    },
     /** Lets what is in flight end and commits it; what does not end in time stays uncommitted. */
     async close() {
       if (draining) return

@@ -15,7 +15,7 @@ type Operation = {
 
 const contracts = join(import.meta.dirname, 'contracts')
 
-/** Every table of routes that a contract exports, whoever lists it or not. */
+/** Every route that a contract exports, whoever lists it or not; operators' are not for customers to read of. */
 async function routesOfContracts(): Promise<Route[]> {
   const files = await Array.fromAsync(glob('*.ts', { cwd: contracts }))
   const modules: Record<string, unknown>[] = await Promise.all(
@@ -23,7 +23,9 @@ async function routesOfContracts(): Promise<Route[]> {
   )
   const tables = modules.flatMap(Object.entries).filter(([name]) => name.endsWith('Routes'))
   assert.ok(tables.length >= 6)
-  return tables.flatMap(([, table]) => Object.values(table as Routes))
+  return tables
+    .flatMap(([, table]) => Object.values(table as Routes))
+    .filter(({ auth }) => auth !== 'operator')
 }
 
 const nameOf = ({ method, path }: Route) =>

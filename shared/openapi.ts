@@ -91,6 +91,8 @@ function operation(service: string, name: string, route: Route): ZodOpenApiOpera
     ...requestBody(route),
     responses: {
       [route.status]: success(route),
+      // A client of a stream is told so that it need not come again.
+      ...(route.stream && { 204: { description: STATUS_CODES[204] ?? '' } }),
       ...Object.fromEntries(
         errorsOf(route).map((kind) => [errorKinds[kind].http, problemResponses.get(kind)]),
       ),

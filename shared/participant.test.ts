@@ -47,7 +47,7 @@ async function setUp(overrides: Partial<Handlers> = {}, publish?: () => Promise<
     {
       async consume(given) {
         options = given
-        return { joined: () => true, close: async () => undefined }
+        return { joined: () => true, reads: () => true, close: async () => undefined }
       },
       publish: publish ?? (async (_topic, message) => void replies.push(message)),
     },

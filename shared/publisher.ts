@@ -1,12 +1,14 @@
-import type { Producer } from 'kafkajs'
+import type { KafkaMessage, Producer } from 'kafkajs'
 import type { Topic } from './contracts/topics.ts'
 import { AppError } from './errors.ts'
 
 export type Outgoing = { key: string; value: string; headers?: Record<string, string> }
+/** A message that goes on byte for byte as it was read. */
+export type Forwarded = Pick<KafkaMessage, 'key' | 'value' | 'headers'>
 
 type Pending = {
   topic: Topic
-  message: Outgoing
+  message: Outgoing | Forwarded
   resolve: () => void
   reject: (error: unknown) => void
 }
@@ -49,7 +51,7 @@ export function createPublisher(producer: Pick<Producer, 'sendBatch'>, prefix: s
 
   return function publish(
     topic: Topic,
-    message: Outgoing,
+    message: Outgoing | Forwarded,
     deadlineMs = defaultDeadlineMs,
   ): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -23,7 +23,7 @@ async function setUp(handlers: EventHandlers) {
   let options: ConsumeOptions | undefined
   const consume = async (given: ConsumeOptions) => {
     options = given
-    return { joined: () => true, close: async () => undefined }
+    return { joined: () => true, reads: () => true, close: async () => undefined }
   }
   await consumeEvents({ consume }, { group: 'group', handlers })
   assert.ok(options)

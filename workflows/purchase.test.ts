@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { CompleteAsyncError } from '@temporalio/activity'
+import { activityInfo, CompleteAsyncError, Context } from '@temporalio/activity'
 import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client'
 import type { History } from '@temporalio/common/lib/proto-utils.js'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
@@ -24,7 +24,9 @@ import { bundleWorkflows, quietTemporal, timeSkippingTemporal } from '../test/he
 import type { purchase, refusePurchase } from './index.ts'
 
 /** The time-skipping server does not skip while an activity is open, so a step's timeout is short here. */
-const settings = { stepTimeoutMs: 250, stepAttempts: 3 }
+const settings = { stepTimeoutMs: 250, stepAttempts: 3, replyWaitMs: 0 }
+/** Takes the short way first, where one who does not answer fails soon. */
+const short = { ...settings, replyWaitMs: 250 }
 /** For tests that hold a step open. */
 const patient = { ...settings, stepTimeoutMs: 10_000 }
 const done = { outcome: 'done' } as const
@@ -61,6 +63,7 @@ function actionOf(purchaseId: string, rest: Partial<OperatorActed>): OperatorAct
 
 /** Never answers: the attempt ends when its time is up. */
 async function silence(): Promise<never> {
+  if (activityInfo().isLocal) return Context.current().cancelled
   throw new CompleteAsyncError()
 }
 
@@ -131,12 +134,13 @@ describe('purchase workflow', () => {
       workflowId: `purchase-${accepted.purchase_id}`,
       taskQueue,
       args: [accepted, patience],
+      workflowTaskTimeout: '2 s',
     })
   }
 
-  function buy(overrides: Partial<Activities>, accepted = acceptedPurchase()) {
+  function buy(overrides: Partial<Activities>, accepted = acceptedPurchase(), patience = settings) {
     return withWorker(overrides, async ({ taskQueue, calls, announced }) => {
-      const handle = await start(taskQueue, accepted)
+      const handle = await start(taskQueue, accepted, patience)
       return { ended: await handle.result(), calls, announced, handle }
     })
   }
@@ -212,6 +216,99 @@ describe('purchase workflow', () => {
       assert.equal(ended.failed_step, stepName)
     })
   }
+
+  describe('while its replies come to the process that asks', () => {
+    it('takes a step without an activity of its own, and announces with one', async () => {
+      const { ended, calls, handle } = await buy({}, acceptedPurchase(), short)
+
+      assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
+      assert.equal(ended.status, 'COMPLETED')
+      assert.deepEqual(await activitiesOf(handle), ['announceEnd'])
+    })
+
+    it('undoes with activities', async () => {
+      const rejected = { outcome: 'rejected', reason: 'payment_declined' } as const
+      const overrides = { takePayment: async () => rejected }
+      const { ended, calls, handle } = await buy(overrides, acceptedPurchase(), short)
+
+      const undone = ['refundPayment', 'cancelOrder', 'releaseStock', 'announceEnd']
+      assert.equal(ended.reason, 'payment_declined')
+      assert.deepEqual(calls, [...forwardSteps, ...undone])
+      assert.deepEqual(await activitiesOf(handle), undone)
+    })
+
+    it('asks again with an activity when no reply came in time', async () => {
+      const createOrder = async () => (activityInfo().isLocal ? silence() : done)
+      const { ended, calls, handle } = await buy({ createOrder }, acceptedPurchase(), short)
+
+      assert.equal(ended.status, 'COMPLETED')
+      assert.deepEqual(
+        calls.filter((name) => name === 'createOrder'),
+        ['createOrder', 'createOrder'],
+      )
+      assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
+    })
+
+    it('asks again with an activity when it cannot wait here', async () => {
+      const createOrder = async () => {
+        if (activityInfo().isLocal) throw new Error('replies do not come to this process')
+        return done
+      }
+      const { ended, handle } = await buy({ createOrder }, acceptedPurchase(), short)
+
+      assert.equal(ended.status, 'COMPLETED')
+      assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
+    })
+
+    it('still takes every attempt before it undoes', async () => {
+      const { ended, calls } = await buy({ createOrder: silence }, acceptedPurchase(), short)
+
+      const attempts = calls.filter((name) => name === 'createOrder')
+      assert.equal(attempts.length, 1 + short.stepAttempts)
+      assert.equal(ended.reason, 'timeout')
+    })
+
+    it('gives a do the deadline of both ways', async () => {
+      const deadlines: number[] = []
+      const began = Date.now()
+      const createOrder = async () => {
+        const { scheduledTimestampMs, scheduleToCloseTimeoutMs } = activityInfo()
+        deadlines.push(scheduledTimestampMs + scheduleToCloseTimeoutMs)
+        return done
+      }
+      await buy({ createOrder }, acceptedPurchase(), short)
+
+      const { replyWaitMs, stepTimeoutMs, stepAttempts } = short
+      const both = replyWaitMs + (stepTimeoutMs + 500) * stepAttempts
+      assert.equal(deadlines.length, 1)
+      assert.ok((deadlines[0] ?? 0) >= began + both, `${deadlines}`)
+    })
+
+    it('lets a step that is under way decide what a cancel undoes', async function () {
+      this.timeout(60_000)
+      const accepted = acceptedPurchase()
+      let reply = (_reply: typeof done) => {}
+      const waiting = { ...patient, replyWaitMs: 20_000 }
+
+      const { ended, before, calls } = await withWorker(
+        { createOrder: () => new Promise((resolve) => (reply = resolve)) },
+        async ({ taskQueue, calls }) => {
+          const handle = await start(taskQueue, accepted, waiting)
+          await waitFor('the order step', () => calls.includes('createOrder'))
+          await handle.cancel()
+          await waitFor('the cancel to reach the workflow', () => cancelWasSeen(handle))
+          const before = [...calls]
+          reply(done)
+          return { ended: await handle.result(), before, calls }
+        },
+      )
+
+      assert.deepEqual(before, ['reserveStock', 'createOrder'])
+      assert.ok(!calls.includes('takePayment'))
+      assert.deepEqual(calls.slice(-3), ['cancelOrder', 'releaseStock', 'announceEnd'])
+      assert.equal(ended.status, 'CANCELLED')
+    })
+  })
 
   it('ends REJECTED as unavailable when a command cannot be sent', async () => {
     const { ended } = await buy({
@@ -523,6 +620,24 @@ async function waitForCancelRequest(handle: { fetchHistory: () => Promise<Histor
     const { events } = await handle.fetchHistory()
     return events?.some((event) => event.activityTaskCancelRequestedEventAttributes)
   })
+}
+
+/** The workflow hears of events when it begins a task, so one that completed after the request has heard of it. */
+async function cancelWasSeen(handle: { fetchHistory: () => Promise<History> }): Promise<boolean> {
+  const events = (await handle.fetchHistory()).events ?? []
+  const asked = events.findIndex((event) => event.workflowExecutionCancelRequestedEventAttributes)
+  const started = events.findIndex(
+    (event, index) => index > asked && event.workflowTaskStartedEventAttributes,
+  )
+  return asked >= 0 && started > asked
+}
+
+/** The activities that the server knows, in order; local ones leave markers only. */
+async function activitiesOf(handle: { fetchHistory: () => Promise<History> }) {
+  const { events } = await handle.fetchHistory()
+  return (events ?? []).flatMap(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? [],
+  )
 }
 
 /** What the Web UI could filter the purchase by, one after another. */

@@ -8,6 +8,7 @@ import {
   announceAttention,
   announceEnd,
   type Call,
+  isRefusal,
   reasonOf,
   type StepName,
   type StepSettings,
@@ -51,7 +52,8 @@ export async function purchase(
     committed = true
   } catch (error) {
     const status = requests.cancelled ? 'CANCELLED' : 'REJECTED'
-    if (requests.cancelled) undos.addAll()
+    // A run that died with its process may have gone further than this one, unless a participant said no.
+    if (!isRefusal(error)) undos.addAll()
     ended = { ...end, status, reason: reasonOf(error), failed_step: requests.step }
   } finally {
     requests.decide(ended.status)

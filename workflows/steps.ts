@@ -4,8 +4,10 @@ import {
   ActivityFailure,
   type ActivityOptions,
   ApplicationFailure,
+  CancellationScope,
   isCancellation,
   proxyActivities,
+  proxyLocalActivities,
   TimeoutFailure,
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
@@ -24,6 +26,8 @@ export type StepSettings = {
   stepAttempts: number
   /** Between attempts of a stuck undo, ms. Purchases that started before it was a setting have none. */
   undoPauseMs?: number
+  /** How long a step first waits for its reply in the process that asks, ms; 0: not at all. */
+  replyWaitMs: number
 }
 
 /** The SDK's real default is TRY_CANCEL, which would undo a step while its command may still be running. */
@@ -35,6 +39,8 @@ const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterva
 const undoAttempts = 6
 const defaultUndoPauseMs = 30_000
 
+const refusal = 'StepRejected'
+
 function activities(step: StepName, settings: StepSettings, options: ActivityOptions): Activities {
   return proxyActivities<Activities>({
     activityId: steps[step],
@@ -44,24 +50,60 @@ function activities(step: StepName, settings: StepSettings, options: ActivityOpt
   })
 }
 
-/** Takes a step forward, bounded in time and number. Throws ApplicationFailure when it is refused. */
+/**
+ * Takes a step forward, bounded in time and number. Throws ApplicationFailure when it is refused.
+ *
+ * The short way is a local activity: it costs Temporal one marker, and dies with its process. What it leaves open is
+ * done by an activity that any replica can complete. Both send the same command id, so the step is done once.
+ */
 export async function take(step: StepName, settings: StepSettings, call: Call): Promise<void> {
-  const { stepTimeoutMs, stepAttempts } = settings
+  const reply = (await takeHere(settings, call)) ?? (await takeAnywhere(step, settings, call))
+  if (reply.outcome === 'done') return
+  throw ApplicationFailure.create({ type: refusal, message: reply.reason, nonRetryable: true })
+}
+
+/** Whether a participant said no, so that neither this run of the saga nor a lost one went beyond that step. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ApplicationFailure && error.type === refusal
+}
+
+/** How long all attempts of the activity that is completed by id may take, ms. */
+function boundOf({ stepTimeoutMs, stepAttempts }: StepSettings): number {
+  return (stepTimeoutMs + forwardPauseMs) * stepAttempts
+}
+
+/** The reply, or undefined when none came in time to the process that asked. */
+async function takeHere(settings: StepSettings, call: Call): Promise<AnyReply | undefined> {
+  const { replyWaitMs } = settings
+  if (replyWaitMs === 0) return undefined
+  const here = proxyLocalActivities<Activities>({
+    cancellationType,
+    startToCloseTimeout: replyWaitMs,
+    // The command's deadline: a do that comes late must still be good for the other way.
+    scheduleToCloseTimeout: replyWaitMs + boundOf(settings),
+    retry: { maximumAttempts: 1 },
+  })
+  try {
+    return await call(here)
+  } catch (error) {
+    if (isCancellation(error)) throw error
+    return undefined
+  }
+}
+
+async function takeAnywhere(step: StepName, settings: StepSettings, call: Call): Promise<AnyReply> {
+  // A cancel that came while the command was out waits for what is in flight: one attempt, and no retry of it.
+  const { consideredCancelled } = CancellationScope.current()
+  const inFlight = consideredCancelled && settings.replyWaitMs > 0
   const bounded = activities(step, settings, {
-    scheduleToCloseTimeout: (stepTimeoutMs + forwardPauseMs) * stepAttempts,
+    scheduleToCloseTimeout: boundOf(settings),
     retry: {
       initialInterval: forwardPauseMs,
       backoffCoefficient: 1,
-      maximumAttempts: stepAttempts,
+      maximumAttempts: inFlight ? 1 : settings.stepAttempts,
     },
   })
-  const reply = await call(bounded)
-  if (reply.outcome === 'done') return
-  throw ApplicationFailure.create({
-    type: 'StepRejected',
-    message: reply.reason,
-    nonRetryable: true,
-  })
+  return inFlight ? CancellationScope.nonCancellable(() => call(bounded)) : call(bounded)
 }
 
 /** For the first round of an undo. */
@@ -74,10 +116,11 @@ export function undoSoon(step: StepName, settings: StepSettings): Activities {
  * of its own, and can be left at once: the one before it may still wait for its reply.
  */
 export function undoOnceMore(step: StepName, settings: StepSettings, round: number): Activities {
+  const initialInterval = settings.undoPauseMs ?? defaultUndoPauseMs
   return activities(step, settings, {
     activityId: `${steps[step]}-${round}`,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: { initialInterval: settings.undoPauseMs ?? defaultUndoPauseMs, backoffCoefficient: 1 },
+    retry: { initialInterval, backoffCoefficient: 1 },
   })
 }
 

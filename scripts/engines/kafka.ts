@@ -124,4 +124,4 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
   ]
 }
 
-export const setUp = (stack: StackInfo) => setUpTopics(stack.urls.kafkaBrokers)
+export const setUp = (stack: StackInfo) => setUpTopics(stack.urls.kafkaBrokers, stack.partitions)

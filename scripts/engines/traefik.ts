@@ -4,7 +4,9 @@ import { cached } from '../cache.ts'
 import type { Log, ProcessSpec } from '../engine.ts'
 import { baseEnv } from '../environment.ts'
 import { probeHttp } from '../probe.ts'
+import { replicaNumbers, replicaPort } from '../replicas.ts'
 import { pipInstall } from '../run.ts'
+import type { ServiceName } from '../service-env.ts'
 import type { StackInfo } from '../stack-client.ts'
 
 export const version = '3.7.15'
@@ -31,17 +33,21 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
     '--global.checkNewVersion=false',
     '--global.sendAnonymousUsage=false',
   ]
+  const addresses = (scheme: string, name: ServiceName, port: number) =>
+    replicaNumbers(stack.replicas, name)
+      .map((replica) => `${scheme}://127.0.0.1:${replicaPort(port, replica)}`)
+      .join(',')
   const urls = services.map((name) => [
     `${name.toUpperCase()}_URLS`,
-    `http://127.0.0.1:${ports[name]}`,
+    addresses('http', name, ports[name]),
   ])
   const env = {
     ...baseEnv(),
     ...Object.fromEntries(urls),
-    ACCOUNT_GRPC_URLS: `h2c://127.0.0.1:${ports.accountGrpc}`,
-    PRODUCT_GRPC_URLS: `h2c://127.0.0.1:${ports.productGrpc}`,
-    MEDIA_GRPC_URLS: `h2c://127.0.0.1:${ports.mediaGrpc}`,
-    ORCHESTRATOR_GRPC_URLS: `h2c://127.0.0.1:${ports.orchestratorGrpc}`,
+    ACCOUNT_GRPC_URLS: addresses('h2c', 'account', ports.accountGrpc),
+    PRODUCT_GRPC_URLS: addresses('h2c', 'product', ports.productGrpc),
+    MEDIA_GRPC_URLS: addresses('h2c', 'media', ports.mediaGrpc),
+    ORCHESTRATOR_GRPC_URLS: addresses('h2c', 'orchestrator', ports.orchestratorGrpc),
   }
   return [
     {

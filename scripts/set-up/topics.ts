@@ -1,6 +1,6 @@
-import { Kafka, logLevel } from 'kafkajs'
+import kafkajs, { Kafka, logLevel } from 'kafkajs'
 import { kafkaEnv, loadConfig } from '../../shared/config.ts'
-import { partitionsPerTopic, topics } from '../../shared/contracts/topics.ts'
+import { partitionsPerTopic, topicSettings, topics } from '../../shared/contracts/topics.ts'
 import { waitFor } from '../wait-for.ts'
 
 type Admin = ReturnType<Kafka['admin']>
@@ -24,15 +24,27 @@ export async function withKafkaAdmin<T>(
   }
 }
 
-/** Creates the topics that are missing. */
-export async function setUpTopics(brokers: string[]): Promise<void> {
+/** Creates the topics that are missing, and gives each its settings, also those from before a setting was made. */
+export async function setUpTopics(
+  brokers: string[],
+  partitions: number = partitionsPerTopic,
+): Promise<void> {
   await withKafkaAdmin(brokers, async (admin) => {
     const existing = new Set(await admin.listTopics())
     const missing = topics.filter((topic) => !existing.has(topic))
-    if (missing.length === 0) return
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: missing.map((topic) => ({ topic, numPartitions: partitionsPerTopic })),
+    if (missing.length > 0) {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: missing.map((topic) => ({ topic, numPartitions: partitions })),
+      })
+    }
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: Object.entries(topicSettings).map(([name, settings]) => ({
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name,
+        configEntries: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
+      })),
     })
   })
 }

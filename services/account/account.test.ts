@@ -48,6 +48,7 @@ describe('account', () => {
       HTTP_PORT: 0,
       GRPC_PORT: 0,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
     } as const
     sql = open.adopt(new pg.Client({ connectionString: database.url }), (client) => client.end())

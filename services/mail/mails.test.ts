@@ -33,6 +33,7 @@ describe('mails', function () {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
       SMTP_URL: `smtp://127.0.0.1:${proxy.port}`,
       MAIL_FROM: 'The Shop <shop@example.com>',

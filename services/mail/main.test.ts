@@ -15,6 +15,7 @@ async function readiness(smtpUrl: string, kafka: KafkaConfig) {
       ...kafka,
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
       LOG_LEVEL: 'silent',
       SMTP_URL: smtpUrl,

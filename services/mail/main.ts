@@ -22,6 +22,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: {},

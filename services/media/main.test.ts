@@ -35,6 +35,7 @@ describe('media', () => {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       LOG_LEVEL: 'silent',
+      MAX_IN_FLIGHT: 256,
       APP_ENV: 'local',
     }
   })

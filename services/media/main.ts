@@ -49,13 +49,16 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     service: 'media',
     host: config.HTTP_HOST,
     port: config.GRPC_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     handlers: createGrpcHandlers(service),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: mediaRoutes,

@@ -19,6 +19,7 @@ import { createOrchestratorMetrics } from './metrics.ts'
 import { createOperations } from './operations.ts'
 import { createRecovery } from './recovery.ts'
 import { consumeReplies } from './replies.ts'
+import { createReplyWaiters } from './reply-waiters.ts'
 import { createSagaGate } from './saga-gate.ts'
 import { createSagas } from './sagas.ts'
 import { startWorker } from './worker.ts'
@@ -57,21 +58,28 @@ export async function start(
       stepTimeoutMs: config.STEP_TIMEOUT_MS,
       stepAttempts: config.STEP_ATTEMPTS,
       undoPauseMs: config.UNDO_PAUSE_MS,
+      replyWaitMs: config.REPLY_WAIT_MS,
     },
     announce: (ended) => sendEvent(kafka.publish, 'purchaseEnded', ended),
     logger,
     recovery,
   })
-  const worker = starting.adopt(
-    await startWorker(
-      temporal,
-      { publish: kafka.publish, onEnd: gate.leave },
-      { maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS },
-    ),
+  const waiters = createReplyWaiters()
+  // Before the worker, so that it closes after it: steps that wait still get their replies.
+  const replies = starting.adopt(
+    await consumeReplies({ kafka, client, waiters, lateReplies, logger }),
     (open) => open.close(),
   )
-  const replies = starting.adopt(
-    await consumeReplies({ kafka, client, lateReplies, logger }),
+  const activityDeps = {
+    publish: kafka.publish,
+    replies: { wait: waiters.wait, comeHere: (id: string) => replies.reads('replies', id) },
+    onEnd: gate.leave,
+  }
+  const worker = starting.adopt(
+    await startWorker(temporal, activityDeps, {
+      maxSagas: config.MAX_UNFINISHED_SAGAS,
+      maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
+    }),
     (open) => open.close(),
   )
   const purchases = starting.adopt(
@@ -92,11 +100,13 @@ export async function start(
     port: config.GRPC_PORT,
     logger,
     handlers: createGrpcHandlers(sagas),
+    metrics,
   })
   starting.defer(() => grpc.close())
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
     logger,
     metrics,
     routes: operatorRoutes,

@@ -6,6 +6,7 @@ import { newId } from '../../shared/ids.ts'
 import type { ConsumeOptions, Message } from '../../shared/kafka.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { consumeReplies } from './replies.ts'
+import { createReplyWaiters } from './reply-waiters.ts'
 
 const purchaseId = newId()
 const headers = {
@@ -32,6 +33,7 @@ function received(message: Partial<Message> = {}): Message {
 
 /** The replies consumer between the test as Kafka and the test as Temporal. */
 async function setUp(complete: (...args: unknown[]) => Promise<void>) {
+  const waiters = createReplyWaiters()
   let options: ConsumeOptions | undefined
   const lateReplies = new Counter({
     name: 'late_replies_total',
@@ -43,15 +45,16 @@ async function setUp(complete: (...args: unknown[]) => Promise<void>) {
     kafka: {
       async consume(given) {
         options = given
-        return { joined: () => true, close: async () => undefined }
+        return { joined: () => true, reads: () => true, close: async () => undefined }
       },
     },
     client: { activity: { complete } } as unknown as Client,
+    waiters,
     lateReplies,
     logger: createLogger('test', 'silent'),
   })
   assert.ok(options)
-  return { handle: options.handle, late: async () => (await lateReplies.get()).values }
+  return { waiters, handle: options.handle, late: async () => (await lateReplies.get()).values }
 }
 
 describe('consumeReplies', () => {
@@ -67,6 +70,28 @@ describe('consumeReplies', () => {
     }
     assert.deepEqual(completed, [[activity, { outcome: 'rejected', reason: 'out_of_stock' }]])
     assert.deepEqual(await late(), [])
+  })
+
+  it('hands a reply to the step that waits for it here, once', async () => {
+    const completed: unknown[] = []
+    const { waiters, handle, late } = await setUp(async (activity) => void completed.push(activity))
+    const waited = waiters.wait(headers.command_id, 10_000)
+    await handle(received())
+
+    assert.deepEqual(await waited, { outcome: 'rejected', reason: 'out_of_stock' })
+    assert.deepEqual(completed, [])
+    await handle(received())
+    assert.equal(completed.length, 1)
+    assert.deepEqual(await late(), [])
+  })
+
+  it('completes the activity once the wait here is over', async () => {
+    const completed: unknown[] = []
+    const { waiters, handle } = await setUp(async (activity) => void completed.push(activity))
+
+    assert.equal(await waiters.wait(headers.command_id, 1), undefined)
+    await handle(received())
+    assert.equal(completed.length, 1)
   })
 
   it('counts and drops a reply that nobody waits for', async () => {

@@ -3,19 +3,21 @@ import type { Counter } from 'prom-client'
 import type { KafkaClient } from '../../shared/kafka.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { parseHeaders, parseReply } from '../../shared/messages.ts'
+import type { createReplyWaiters } from './reply-waiters.ts'
 
 type Deps = {
   kafka: Pick<KafkaClient, 'consume'>
   client: Client
+  waiters: Pick<ReturnType<typeof createReplyWaiters>, 'answer'>
   lateReplies: Counter
   logger: Logger
 }
 
 /**
- * Completes the activity that waits for each reply. A reply whose activity is gone is late or a duplicate, and is
+ * Hands each reply to the step that waits for it in this process, or else completes its activity. A reply whose activity is gone is late or a duplicate, and is
  * counted and dropped: if the step still waits, its next attempt gets the stored reply.
  */
-export function consumeReplies({ kafka, client, lateReplies, logger }: Deps) {
+export function consumeReplies({ kafka, client, waiters, lateReplies, logger }: Deps) {
   return kafka.consume({
     group: 'orchestrator-replies',
     topics: ['replies'],
@@ -23,6 +25,7 @@ export function consumeReplies({ kafka, client, lateReplies, logger }: Deps) {
       const { command, command_id, purchase_id, workflow_id, run_id, activity_id } =
         parseHeaders(message)
       const reply = parseReply(command, message)
+      if (waiters.answer(command_id, reply)) return
       const activity = { workflowId: workflow_id, runId: run_id, activityId: activity_id }
       try {
         await client.activity.complete(activity, reply)

@@ -1,31 +1,40 @@
-import { fileURLToPath } from 'node:url'
-import { Worker } from '@temporalio/worker'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { createActivities } from '../../activities/index.ts'
 import { type Temporal, taskQueue } from '../../shared/temporal.ts'
+import { bundledWorkflows } from './workflow-bundle.ts'
 
-/** Well below a supervisor's patience, long enough for an activity to publish its command. */
-const shutdownGraceTime = '5 s'
+/** For sagas that another replica started. */
+const spareSlots = 40
 
 /**
- * Runs the workflows and activities of the purchase saga. A dead worker's workflows move to another after the
- * sticky timeout, so that is short.
+ * What the benchmark's bare worker has in common with this one. A dead worker's workflows move to another after the
+ * sticky timeout, so that is short. The grace is well below a supervisor's patience and long enough for an activity to
+ * publish its command.
  */
+export const workerOptions = {
+  maxConcurrentWorkflowTaskPolls: 4,
+  maxConcurrentActivityTaskPolls: 4,
+  stickyQueueScheduleToStartTimeout: '3 s',
+  shutdownGraceTime: '5 s',
+} satisfies Partial<WorkerOptions>
+
+/** Runs the workflows and activities of the purchase saga. */
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
-  { maxCachedWorkflows }: { maxCachedWorkflows: number },
+  { maxSagas, maxCachedWorkflows }: { maxSagas: number; maxCachedWorkflows: number },
 ) {
   const worker = await Worker.create({
     connection: temporal.connection,
     namespace: temporal.namespace,
     taskQueue,
-    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
+    workflowBundle: await bundledWorkflows(),
     activities: createActivities(deps),
+    ...workerOptions,
     maxCachedWorkflows,
-    maxConcurrentWorkflowTaskPolls: 4,
-    maxConcurrentActivityTaskPolls: 4,
-    stickyQueueScheduleToStartTimeout: '3 s',
-    shutdownGraceTime,
+    // A saga whose step waits here holds one of each.
+    maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,
+    maxConcurrentLocalActivityExecutions: maxSagas + spareSlots,
   })
   // Left uncaught on purpose: a worker that fails ends the process, and its supervisor starts a new one.
   const ended = worker.run()

@@ -401,6 +401,19 @@ describe('product HTTP', () => {
       assert.equal((await call('POST', '/categories', { body })).status, 401)
     })
 
+    it('are paged through, newest first', async () => {
+      const ids: string[] = []
+      for (let index = 0; index < 5; index++) {
+        const body = { name: `Cups ${index}`, description: 'To drink from' }
+        ids.unshift((await call('POST', '/categories', { as: newId(), body })).body.id)
+      }
+
+      const seen = await pages('/categories?')
+
+      assert.deepEqual(seen.slice(0, 5), ids)
+      assert.equal(new Set(seen).size, seen.length)
+    })
+
     it('answers 404 for what does not exist', async () => {
       assert.equal((await call('GET', `/categories/${newId()}`)).status, 404)
       assert.equal((await call('GET', `/products/${newId()}`)).status, 404)

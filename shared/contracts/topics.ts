@@ -14,3 +14,11 @@ export type Topic = (typeof topics)[number]
 
 /** Bounds the useful replicas of one consumer group. */
 export const partitionsPerTopic = 10
+
+/**
+ * What a topic is created with beyond the broker's defaults. A dead letter waits for a person, so it lives until it
+ * is deleted; and it must have room for the largest message with the headers that say why it is there.
+ */
+export const topicSettings: Partial<Record<Topic, Record<string, string>>> = {
+  'dead-letters': { 'retention.ms': '-1', 'max.message.bytes': '2097152' },
+}

@@ -37,6 +37,7 @@ const settings = {
   HTTP_PORT: 0,
   GRPC_PORT: 0,
   LOG_LEVEL: 'warn',
+  MAX_IN_FLIGHT: 256,
   APP_ENV: 'local',
   ...testTokens.config,
   // Nobody is there: whatever Redis would make faster is done without it.

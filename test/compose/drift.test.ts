@@ -270,7 +270,7 @@ describe('docker-compose.yml and the native stack', () => {
     const jobs = Object.values(file.services).filter(isJob)
     const run = jobs.flatMap(({ command = [] }) => command.filter((word) => word.endsWith('.ts')))
 
-    const expected = [...scripts, 'temporal/setup.ts', 'prisma/migrate.ts', 'bench/purchases.ts']
+    const expected = [...scripts, 'temporal/setup.ts', 'prisma/migrate.ts', 'bench/main.ts']
     assert.deepEqual([...new Set(run)].sort(), expected.sort())
     for (const script of [...scripts, 'temporal/setup.ts']) {
       const name = script.split('/').slice(-2).join('/')

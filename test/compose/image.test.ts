@@ -6,9 +6,6 @@ import { dirname, join, relative } from 'node:path'
 import { checkout, readDocument } from '../docs/markdown.ts'
 import { freshEnv, resolveComposeFile } from './compose-file.ts'
 
-/** Named in a string instead of an import. */
-const loadedByName = [['services/orchestrator/worker.ts', 'workflows/index.ts']] as const
-
 /** Of the stage that the others begin with. */
 const manifests = ['package.json', 'package-lock.json', '.npmrc']
 
@@ -23,12 +20,10 @@ async function importsOf(file: string, found: Imports): Promise<Imports> {
   found.files.add(file)
   const source = await readFile(join(checkout, file), 'utf8')
   const statements = source.matchAll(
-    /^(?:import|export)\s(?!type\s)[^'"]*?from\s+'([^']+)'|^import '([^']+)'/gm,
+    /^(?:import|export)\s(?!type\s)[^'"]*?from\s+'([^']+)'|^import '([^']+)'|\.resolve\('([^']+)'\)/gm,
   )
-  const named = loadedByName.flatMap(([by, target]) => (by === file ? [target] : []))
-  for (const target of named) await importsOf(target, found)
-  for (const [, from, alone] of statements) {
-    const specifier = from ?? alone ?? ''
+  for (const [, from, alone, resolved] of statements) {
+    const specifier = from ?? alone ?? resolved ?? ''
     if (specifier.startsWith('.')) {
       await importsOf(relative(checkout, join(checkout, dirname(file), specifier)), found)
     } else if (!specifier.startsWith('node:') && !builtinModules.includes(specifier)) {

@@ -9,6 +9,11 @@ import {
   resolveComposeFile,
 } from './compose-file.ts'
 
+/*
+ * compose-spec.json is schema/compose-spec.json of the Compose Specification (compose-spec/compose-spec on GitHub, commit
+ * 170098ba07d9f53c383a41bfd4c5166b0a4529a6, Apache License 2.0), reformatted.
+ */
+
 describe('docker-compose.yml', () => {
   let validate: (file: unknown) => string[]
 

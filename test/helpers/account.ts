@@ -35,6 +35,7 @@ export async function startTestAccount(kafka: KafkaConfig) {
     HTTP_PORT: 0,
     GRPC_PORT: 0,
     LOG_LEVEL: 'silent',
+    MAX_IN_FLIGHT: 256,
     APP_ENV: 'local',
   } as const
   const service = starting.adopt(await start(config, pino({ level: 'silent' })), (it) => it.close())

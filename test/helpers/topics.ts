@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { waitFor } from '../../scripts/wait-for.ts'
-import { type Topic, topics } from '../../shared/contracts/topics.ts'
+import { type Topic, topicSettings, topics } from '../../shared/contracts/topics.ts'
 import { connectKafka, type KafkaConfig } from '../../shared/kafka.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
@@ -29,7 +29,14 @@ export async function createTestTopics({ partitions = 2 } = {}) {
   await waitFor('the topics', async () => {
     await admin.createTopics({
       waitForLeaders: true,
-      topics: names.map((topic) => ({ topic, numPartitions: partitions })),
+      topics: topics.map((topic) => ({
+        topic: prefix + topic,
+        numPartitions: partitions,
+        configEntries: Object.entries(topicSettings[topic] ?? {}).map(([name, value]) => ({
+          name,
+          value,
+        })),
+      })),
     })
     return true
   })

@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
+import { hasEnded } from './checks.ts'
+import type { Post } from './load.ts'
+
+/** How a purchase stands; `updated_at` of one that has ended is when the purchase service wrote its end. */
+export type EndRow = { id: string; status: string; updated_at: Date }
+
+/** A count over one customer's rows, by index: about a millisecond, so that looking costs the machine nothing. */
+const pollMs = 250
+const singlePollMs = 10
+/** How long purchases may take to end after the last one was posted. */
+const endDeadlineMs = 300_000
+
+export type Ends = Awaited<ReturnType<typeof connectEnds>>
+
+/**
+ * Tells when purchases ended. The time is the row's own, read once when all is over: how often this looks says when a
+ * phase is over and does not touch what is measured.
+ */
+export async function connectEnds(purchaseUrl: string) {
+  const database = new Client({ connectionString: purchaseUrl })
+  await database.connect()
+
+  async function countRows(customerId: string) {
+    const { rows } = await database.query<{ all: number; unfinished: number }>(
+      `SELECT count(*)::int AS all,
+         count(*) FILTER (WHERE status IN ('ACCEPTED', 'PROCESSING'))::int AS unfinished
+       FROM purchases WHERE customer_id = $1`,
+      [customerId],
+    )
+    return rows[0] ?? { all: 0, unfinished: 0 }
+  }
+
+  return {
+    /** Returns when all that was posted for a customer has ended, or has had its time. */
+    async waitForAll(
+      customerId: string,
+      posting: Promise<Post[]>,
+      onProgress: (ended: number) => void,
+    ): Promise<void> {
+      let deadline: number | undefined
+      let failed: unknown
+      posting.then(
+        () => {
+          deadline = Date.now() + endDeadlineMs
+        },
+        (error) => {
+          failed = error
+        },
+      )
+      for (;;) {
+        if (failed) throw failed
+        // Looked at before the rows are counted: after that no purchase is added.
+        const allPosted = deadline !== undefined
+        const { all, unfinished } = await countRows(customerId)
+        onProgress(all - unfinished)
+        if (allPosted && unfinished === 0) return
+        if (deadline !== undefined && Date.now() > deadline) return
+        await sleep(pollMs)
+      }
+    },
+
+    /** Returns when one purchase has ended. Throws when it has had its time. */
+    async waitForOne(id: string): Promise<void> {
+      const deadline = Date.now() + endDeadlineMs
+      for (;;) {
+        const { rows } = await database.query<{ status: string }>(
+          'SELECT status FROM purchases WHERE id = $1',
+          [id],
+        )
+        if (rows[0] && hasEnded(rows[0])) return
+        if (Date.now() > deadline) throw new Error(`purchase ${id} has not ended`)
+        await sleep(singlePollMs)
+      }
+    },
+
+    async readAll(customerId: string): Promise<Map<string, EndRow>> {
+      const { rows } = await database.query<EndRow>(
+        'SELECT id, status, updated_at FROM purchases WHERE customer_id = $1',
+        [customerId],
+      )
+      return new Map(rows.map((row) => [row.id, row]))
+    },
+
+    close: () => database.end(),
+  }
+}

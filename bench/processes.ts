@@ -1,0 +1,117 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { childrenOf } from '../scripts/memory.ts'
+import type { ProcessStatus, StackStatus } from '../scripts/stack-client.ts'
+
+/** What a process used while it was watched. A replica counts for itself. */
+export type ProcessUse = {
+  name: string
+  kind: ProcessStatus['kind'] | 'benchmark'
+  cpuSeconds: number
+  /** MB at the first and the last look, and the most of all looks. */
+  rssStart: number
+  rssEnd: number
+  rssMax: number
+}
+
+export type Use = {
+  processes: ProcessUse[]
+  /** The most that all services used at one moment, MB. */
+  servicesRssMax: number
+}
+
+const lookMs = 2_000
+const ticksPerSecond = 100
+
+/** Fields 14 to 17 of /proc/<pid>/stat, in seconds: its own time and that of children it has waited for. */
+export function parseCpuSeconds(stat: string): number {
+  // The name of the program, in brackets, may hold spaces and brackets itself.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return ticks / ticksPerSecond
+}
+
+async function cpuSeconds(pid: number | string): Promise<number> {
+  try {
+    const own = parseCpuSeconds(await readFile(`/proc/${pid}/stat`, 'utf8'))
+    const children = await Promise.all((await childrenOf(String(pid))).map(cpuSeconds))
+    return children.reduce((sum, seconds) => sum + seconds, own)
+  } catch {
+    return 0
+  }
+}
+
+type Look = { name: string; kind: ProcessUse['kind']; pid: number; cpu: number; rss: number }
+
+async function look(status: () => Promise<StackStatus>): Promise<Look[]> {
+  const { processes } = await status()
+  const running = processes.flatMap(({ pid, ...rest }) => (pid === null ? [] : [{ ...rest, pid }]))
+  const own = process.cpuUsage()
+  return [
+    ...(await Promise.all(
+      running.map(async ({ name, kind, pid, rssMb }) => {
+        return { name, kind, pid, cpu: await cpuSeconds(pid), rss: rssMb }
+      }),
+    )),
+    {
+      name: 'benchmark',
+      kind: 'benchmark',
+      pid: process.pid,
+      cpu: (own.user + own.system) / 1_000_000,
+      rss: Math.round(process.memoryUsage.rss() / 1024 / 1024),
+    },
+  ]
+}
+
+/** Adds up what was seen of each process, also over its restarts. */
+export function useOf(looks: Look[][]): Use {
+  const names = [...new Set(looks.flat().map(({ name }) => name))]
+  const processes = names.map((name): ProcessUse => {
+    const own = looks.flatMap((one) => one.find((other) => other.name === name) ?? [])
+    const cpu = own.reduce((sum, now, index) => {
+      const before = own[index - 1]
+      if (!before) return sum
+      return sum + (before.pid === now.pid ? now.cpu - before.cpu : now.cpu)
+    }, 0)
+    const rss = own.map((one) => one.rss)
+    return {
+      name,
+      kind: own[0]?.kind ?? 'engine',
+      cpuSeconds: cpu,
+      rssStart: rss[0] ?? 0,
+      rssEnd: rss.at(-1) ?? 0,
+      rssMax: Math.max(...rss),
+    }
+  })
+  const services = looks.map((one) =>
+    one.reduce((sum, { kind, rss }) => (kind === 'service' ? sum + rss : sum), 0),
+  )
+  return { processes, servicesRssMax: Math.max(0, ...services) }
+}
+
+/** Watches processes while `work` runs; without a launcher that knows them there is nothing to see. */
+export async function watching<T>(
+  status: (() => Promise<StackStatus>) | undefined,
+  work: () => Promise<T>,
+): Promise<{ result: T; use: Use | undefined }> {
+  if (!status) return { result: await work(), use: undefined }
+  const looks = [await look(status)]
+  const ended = new AbortController()
+  const watch = async () => {
+    for (;;) {
+      await sleep(lookMs, undefined, { signal: ended.signal }).catch(() => undefined)
+      if (ended.signal.aborted) return
+      looks.push(await look(status))
+    }
+  }
+  const watched = watch()
+  try {
+    const result = await work()
+    ended.abort()
+    await watched
+    looks.push(await look(status))
+    return { result, use: useOf(looks) }
+  } finally {
+    ended.abort()
+  }
+}

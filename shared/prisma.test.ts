@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { PrismaClient } from '../prisma/order/client/client.ts'
+import { createTestDatabase } from '../test/helpers/database.ts'
+import { isDatabaseAway, isDeterministic } from './faults.ts'
+import { connectDatabase } from './prisma.ts'
+
+describe('a database whose connections are all taken', function () {
+  this.timeout(30_000)
+
+  it('is given up after a while, as one that is away', async () => {
+    await using open = new AsyncDisposableStack()
+    const database = open.adopt(await createTestDatabase('order'), (it) => it.close())
+    const client = open.adopt(
+      await connectDatabase(PrismaClient, { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 1 }),
+      (it) => it.$disconnect(),
+    )
+    const release = Promise.withResolvers<void>()
+    const holding = Promise.withResolvers<void>()
+    const held = client.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT 1`
+      holding.resolve()
+      await release.promise
+    })
+    await holding.promise
+
+    const startedAt = performance.now()
+    const both = await Promise.allSettled([
+      client.$queryRaw`SELECT 1`,
+      client.$transaction((tx) => tx.$queryRaw`SELECT 1`),
+    ])
+    const ms = performance.now() - startedAt
+    release.resolve()
+    await held
+
+    for (const one of both) {
+      assert.ok(one.status === 'rejected')
+      assert.ok(isDatabaseAway(one.reason), JSON.stringify(one.reason))
+      assert.ok(!isDeterministic(one.reason))
+    }
+    assert.ok(ms < 9_000, `${ms} ms`)
+    await client.$queryRaw`SELECT 1`
+  })
+})

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { pino } from 'pino'
+import { z } from 'zod'
+import { waitFor } from '../scripts/wait-for.ts'
+import { type Routes, startHttpServer } from './http.ts'
+import { createMetrics } from './metrics.ts'
+
+const maxInFlight = 4
+
+const routes = {
+  slow: {
+    method: 'get',
+    path: '/slow',
+    summary: 'Slow',
+    status: 200,
+    response: z.object({ ok: z.boolean() }),
+  },
+  upload: {
+    method: 'post',
+    path: '/upload',
+    summary: 'Upload',
+    multipart: { fields: z.strictObject({}), files: 'data' },
+    status: 200,
+    response: z.object({ ok: z.boolean() }),
+  },
+  watch: {
+    method: 'get',
+    path: '/things/:id/events',
+    summary: 'Watch',
+    stream: true,
+    status: 200,
+    response: z.object({ ok: z.boolean() }),
+  },
+} as const satisfies Routes
+
+describe('a saturated service', () => {
+  const open = new AsyncDisposableStack()
+  const metrics = createMetrics('test')
+  let gate: PromiseWithResolvers<void>
+  let entered = 0
+  let url: string
+
+  before(async () => {
+    const server = await startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      logger: pino({ level: 'silent' }),
+      metrics,
+      health: {},
+      maxInFlight,
+      routes,
+      handlers: {
+        async slow() {
+          entered += 1
+          await gate.promise
+          return { ok: true }
+        },
+        async upload({ form }) {
+          for await (const { content } of form.files) for await (const _ of content);
+          return { ok: true }
+        },
+        watch: async () => null,
+      },
+      streams: { max: 1, deadlineMs: 10_000 },
+    })
+    open.defer(() => server.close())
+    url = `http://127.0.0.1:${server.port}`
+  })
+
+  beforeEach(() => {
+    gate = Promise.withResolvers()
+    entered = 0
+  })
+  afterEach(() => gate.resolve())
+  after(() => open.disposeAsync())
+
+  const get = (signal?: AbortSignal) => fetch(`${url}/api/v1/slow`, signal ? { signal } : {})
+
+  /** As many requests under way as there may be. */
+  async function fill(signal?: AbortSignal) {
+    const all = Array.from({ length: maxInFlight }, () => get(signal))
+    for (const one of all) one.catch(() => undefined)
+    await waitFor('all to be under way', () => entered === maxInFlight)
+    return all
+  }
+
+  it('answers 503 at once with a time to come back, and serves again when there is room', async () => {
+    const running = await fill()
+    const startedAt = performance.now()
+    const refused = await Promise.all(Array.from({ length: 20 }, () => get()))
+    const ms = performance.now() - startedAt
+    const [problem] = await Promise.all(
+      refused.map((one) => one.json() as Promise<{ type: string }>),
+    )
+    gate.resolve()
+
+    for (const { status, headers } of refused) {
+      assert.equal(status, 503)
+      assert.equal(headers.get('retry-after'), '1')
+    }
+    assert.equal(problem?.type, 'urn:shop:problem:unavailable')
+    assert.ok(ms < 5_000, `${ms} ms`)
+    assert.equal(entered, maxInFlight)
+    assert.equal((await metrics.httpShed.get()).values[0]?.value, refused.length)
+    for (const { status } of await Promise.all(running)) assert.equal(status, 200)
+    assert.equal((await get()).status, 200)
+  })
+
+  it('still tells its health and measures, and takes uploads and watchers', async () => {
+    await fill()
+    const form = new FormData()
+    form.set('data', new Blob(['x']), 'x')
+    const answers = await Promise.all([
+      fetch(`${url}/health/live`),
+      fetch(`${url}/health/ready`),
+      fetch(`${url}/metrics`),
+      fetch(`${url}/api/v1/upload`, { method: 'POST', body: form }),
+      fetch(`${url}/api/v1/things/1/events`),
+    ])
+
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200, 200, 204],
+    )
+  })
+
+  it('has room again when clients give up', async () => {
+    const abort = new AbortController()
+    await fill(abort.signal)
+    abort.abort()
+
+    await waitFor('room', async () => {
+      const answer = get()
+      await Promise.race([answer, waitFor('entry', () => entered > maxInFlight)])
+      gate.resolve()
+      return (await answer).status === 200
+    })
+  })
+})

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
+import { accountRoutes } from '../../shared/contracts/account.ts'
+import { mediaRoutes } from '../../shared/contracts/media.ts'
+import { orderRoutes } from '../../shared/contracts/order.ts'
+import { paymentRoutes } from '../../shared/contracts/payment.ts'
+import { productRoutes } from '../../shared/contracts/product.ts'
+import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
+import type { Problem } from '../../shared/errors.ts'
+import type { Route } from '../../shared/http.ts'
+import { testStack } from '../helpers/stack.ts'
+
+const routes: Route[] = [
+  accountRoutes,
+  productRoutes,
+  orderRoutes,
+  paymentRoutes,
+  purchaseRoutes,
+  mediaRoutes,
+].flatMap((table) => Object.values(table))
+
+const ownRoutes = routes.filter(({ auth, path }) => auth && path.includes('/:id'))
+const lists = routes.filter(
+  ({ auth, method, path }) => auth && method === 'get' && /^\/[a-z]+$/.test(path),
+)
+
+/** Bodies that are right, so that only the owner is wrong. */
+const bodies: Record<string, object> = {
+  'put /products/:id': { price: 1 },
+  'post /products/:id/restock': { quantity: 1 },
+}
+
+describe('what belongs to one customer', function () {
+  this.timeout(60_000)
+
+  let api: string
+  let owner: Customer
+  let stranger: Customer
+  let productId: string
+  let purchaseId: string
+
+  before(async () => {
+    api = (await testStack()).urls.api
+    ;[owner, stranger] = await Promise.all([registerCustomer(api), registerCustomer(api)])
+    const category = await owner.createCategory(randomUUID())
+    const product = await owner.createProduct({
+      category_id: category.id,
+      name: 'Tea',
+      description: 'Leaves',
+      brand_name: 'Hill',
+      price: 125,
+      inventory: 10,
+    })
+    productId = product.id
+    const order_items = [{ product_id: productId, quantity: 1 }]
+    purchaseId = (await owner.buy({ order_items })).body.purchase_id
+    await owner.waitForEnd(purchaseId)
+  })
+
+  /** Orders, payments and purchases have one id. */
+  const idFor = ({ path }: Route) => (path.startsWith('/products') ? productId : purchaseId)
+
+  const call = (route: Route, token: string, id: string) =>
+    request<Problem>(api, route.method.toUpperCase() as 'GET', route.path.replace(':id', id), {
+      token,
+      headers: { 'idempotency-key': randomUUID() },
+      ...(route.body && { body: bodies[`${route.method} ${route.path}`] ?? {} }),
+    })
+
+  it('can be asked for by several routes', () => {
+    assert.ok(ownRoutes.length >= 5)
+    assert.ok(lists.length >= 3)
+  })
+
+  for (const route of ownRoutes) {
+    const name = `${route.method.toUpperCase()} ${route.path}`
+
+    it(`is no stranger's to have by ${name}`, async () => {
+      const foreign = await call(route, stranger.token, idFor(route))
+      const missing = await call(route, stranger.token, randomUUID())
+
+      // Everybody may read a product, so that one may say who cannot change it.
+      assert.equal(foreign.status, route.path.startsWith('/products') ? 403 : 404)
+      assert.equal(missing.status, 404)
+      if (foreign.status === 404) {
+        assert.deepEqual({ ...foreign.body, instance: '' }, { ...missing.body, instance: '' })
+      }
+    })
+  }
+
+  for (const route of lists) {
+    it(`is in nobody else's list of GET ${route.path}`, async () => {
+      const { body } = await request<{ items: unknown[] }>(api, 'GET', route.path, {
+        token: stranger.token,
+      })
+
+      assert.deepEqual(body.items, [])
+    })
+  }
+
+  it('is not to be had by naming oneself in a header', async () => {
+    const { body } = await owner.get<{ id: string }>('/account/customer/personal')
+    for (const name of ['x-user-id', 'x-account-id', 'x-user', 'x-forwarded-user']) {
+      const { status } = await request(api, 'GET', `/purchases/${purchaseId}`, {
+        token: stranger.token,
+        headers: { [name]: body.id },
+      })
+      assert.equal(status, 404)
+      const anonymous = await request(api, 'GET', `/purchases/${purchaseId}`, {
+        headers: { [name]: body.id },
+      })
+      assert.equal(anonymous.status, 401)
+    }
+  })
+})
