@@ -115,11 +115,15 @@ async function cancelEverywhere(rig: Rig): Promise<void> {
     const end = await customer.waitForEnd(id)
     const allowed = answers.every((answer) => answer === 202 || answer === 409)
     rig.require(allowed, `cancel at ${boundary} was answered ${answers.join()}`, [id])
-    const early = boundary === 'ACCEPTED' || boundary === 'reserve-stock'
-    const expected = early ? ['CANCELLED'] : ['CANCELLED', 'COMPLETED']
-    rig.require(expected.includes(end.status), `cancelled at ${boundary}: ${end.status}`, [id])
-    if (boundary === 'END') rig.require(answers[0] === 409, 'an end was cancelled', [id])
+    const fits = ['CANCELLED', 'COMPLETED'].includes(end.status)
+    rig.require(fits, `cancelled at ${boundary}: ${end.status}`, [id])
+    const refused = answers[0] === 409
+    if (boundary === 'END') rig.require(refused, 'an end was cancelled', [id])
+    rig.require(!refused || end.status === 'COMPLETED', 'refused, and cancelled all the same', [id])
   })
+  const cancelled = (await rig.rows()).filter(({ status }) => status === 'CANCELLED').length
+  rig.say(`${cancelled} of ${rig.purchases} were cancelled in time`)
+  rig.require(cancelled > 0, 'nothing was cancelled in time')
 }
 
 export const buyingDrills: Drill[] = [

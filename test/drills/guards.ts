@@ -53,10 +53,10 @@ export const guards: Guard[] = [
   {
     mechanism: 'undo registered before its step',
     file: 'workflows/purchase.ts',
-    from: `    undos.add('refundPayment', (to) => to.refundPayment(id))
-    await take(step, settings, (to) => to.takePayment(id, payment))`,
-    to: `    await take(step, settings, (to) => to.takePayment(id, payment))
-    undos.add('refundPayment', (to) => to.refundPayment(id))`,
+    from: `    undos.add('refundPayment')
+    await go('takePayment', (to) => to.takePayment(id, payment))`,
+    to: `    await go('takePayment', (to) => to.takePayment(id, payment))
+    undos.add('refundPayment')`,
     tests: workflowTests,
     expects: 'itself included, when takePayment is rejected',
   },
