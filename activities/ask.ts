@@ -42,8 +42,8 @@ export async function ask<N extends CommandName>(
     purchase_id: purchaseId,
     workflow_id: info.workflowExecution?.workflowId ?? '',
     run_id: info.workflowExecution?.runId ?? '',
-    // Of the activity that is completed by id, which a reply that comes late finds open.
-    activity_id: step,
+    // A reply that comes too late for the wait here finds the activity that is completed by id.
+    activity_id: info.isLocal ? step : info.activityId,
     traceparent: traceparent(purchaseId),
     // Only a do has an end of all attempts, and past it nobody waits for its effect.
     ...(info.scheduleToCloseTimeoutMs &&

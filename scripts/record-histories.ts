@@ -22,7 +22,7 @@ const release = process.argv[2] ?? 'unreleased'
 const stepTimeoutMs = 3_000
 const deadlineMs = 120_000
 
-const shop = await startOrchestrator({ stepTimeoutMs, stepAttempts: 3 })
+const shop = await startOrchestrator({ stepTimeoutMs, stepAttempts: 3, replyWaitMs: 1_000 })
 
 function refusing(refused: CommandName): Participant {
   return async (command, attempt) =>

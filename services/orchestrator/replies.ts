@@ -14,8 +14,9 @@ type Deps = {
 }
 
 /**
- * Hands each reply to the step that waits for it in this process, or else completes its activity. A reply whose activity is gone is late or a duplicate, and is
- * counted and dropped: if the step still waits, its next attempt gets the stored reply.
+ * Hands each reply to the step that waits for it in this process, or else completes its activity. A reply whose
+ * activity is gone is late or a duplicate, and is counted and dropped: if the step still waits, its next attempt gets
+ * the stored reply.
  */
 export function consumeReplies({ kafka, client, waiters, lateReplies, logger }: Deps) {
   return kafka.consume({

@@ -43,6 +43,7 @@ export async function startOrchestrator({
   stepTimeoutMs = 3_000,
   stepAttempts = 5,
   overdueMs = 300_000,
+  replyWaitMs = 0,
 } = {}) {
   await using starting = new AsyncDisposableStack()
   quietTemporal()
@@ -80,7 +81,7 @@ export async function startOrchestrator({
     SAGA_OVERDUE_MS: overdueMs,
     UNDO_PAUSE_MS: 30_000,
     MAX_CACHED_WORKFLOWS: 500,
-    REPLY_WAIT_MS: 0,
+    REPLY_WAIT_MS: replyWaitMs,
     ...operators.config,
     ...temporal.config,
     ...topics.config,
