@@ -20,6 +20,9 @@ type Deps = {
   logger: Logger
 }
 
+/** With so few under way, a saga begins without a round trip through the server's queue. */
+const eagerSagas = 8
+
 /** One purchase id means one workflow, for ever: a second start is the first one. */
 function once(purchaseId: string) {
   return {
@@ -62,7 +65,8 @@ export function createSagas({ client, gate, settings, announce, logger }: Deps) 
           client.workflow.start<typeof purchase>('purchase', {
             ...once(purchase_id),
             args: [accepted, settings],
-            requestEagerStart: true,
+            // Eager tasks pass by those that wait in the queue: when all is busy, no saga would come to its end.
+            requestEagerStart: gate.size <= eagerSagas,
             typedSearchAttributes: [
               { key: purchaseStatus, value: 'PROCESSING' },
               { key: customerId, value: customer_id },

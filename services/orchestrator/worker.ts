@@ -27,8 +27,8 @@ export async function startWorker(
     // A saga whose step waits here holds one of each.
     maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,
     maxConcurrentLocalActivityExecutions: maxSagas + spareSlots,
-    maxConcurrentWorkflowTaskPolls: 4,
-    maxConcurrentActivityTaskPolls: 4,
+    maxConcurrentWorkflowTaskPolls: 16,
+    maxConcurrentActivityTaskPolls: 2,
     stickyQueueScheduleToStartTimeout: '3 s',
     shutdownGraceTime,
   })
