@@ -12,8 +12,8 @@ const spareSlots = 40
  * publish its command.
  */
 export const workerOptions = {
-  maxConcurrentWorkflowTaskPolls: 4,
-  maxConcurrentActivityTaskPolls: 4,
+  maxConcurrentWorkflowTaskPolls: 16,
+  maxConcurrentActivityTaskPolls: 2,
   stickyQueueScheduleToStartTimeout: '3 s',
   shutdownGraceTime: '5 s',
 } satisfies Partial<WorkerOptions>

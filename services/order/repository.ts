@@ -1,10 +1,12 @@
 import { type Prisma, PrismaClient } from '../../prisma/order/client/client.ts'
+import type { Rejected, Reply } from '../../shared/contracts/commands.ts'
 import type { Order, OrderStatus } from '../../shared/contracts/order.ts'
 import { PoisonError } from '../../shared/faults.ts'
-import { handleDo, handleUndo } from '../../shared/inbox.ts'
+import { handleDo, handleUndo, isExpired, type Sql } from '../../shared/inbox.ts'
 import type { Command } from '../../shared/participant.ts'
 import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
 
+const done = { outcome: 'done' } as const
 const withLines = { lines: { orderBy: { productId: 'asc' } } } as const
 /** An order and whose it is. */
 export type OwnedOrder = Order & { customerId: string }
@@ -20,13 +22,15 @@ export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
   return {
-    createOrder: (command: Command<'createOrder'>) =>
-      prisma.$transaction((tx) =>
+    /** A command that is new is one statement, which is its transaction; every other one is told from its row. */
+    async createOrder(command: Command<'createOrder'>): Promise<Reply<'createOrder'> | Rejected> {
+      if (!isExpired(command) && (await insertOrder(prisma, command))) return done
+      return prisma.$transaction((tx) =>
         handleDo(tx, command, async () => {
-          await insertOrder(tx, command)
-          return { outcome: 'done' }
+          throw new Error('the command was claimed and is free now')
         }),
-      ),
+      )
+    },
 
     cancelOrder: (command: Command<'cancelOrder'>) =>
       prisma.$transaction((tx) =>
@@ -85,28 +89,26 @@ export async function connectRepository(config: DatabaseConfig) {
   }
 }
 
+/** Claims the command, writes the order and stores the reply; false, and nothing written, when it was seen before. */
 async function insertOrder(
-  tx: Prisma.TransactionClient,
-  { purchaseId, body }: Command<'createOrder'>,
-): Promise<void> {
-  await tx.order.createMany({
-    data: {
-      id: purchaseId,
-      customerId: body.customer_id,
-      status: 'PENDING',
-      amount: body.amount,
-      currencyCode: body.currency_code,
-    },
-  })
-  await tx.orderLine.createMany({
-    data: body.lines.map((line) => ({
-      orderId: purchaseId,
-      productId: line.product_id,
-      name: line.name,
-      quantity: line.quantity,
-      unitPrice: line.unit_price,
-    })),
-  })
+  sql: Pick<Sql, '$executeRaw'>,
+  { commandId, purchaseId, body }: Command<'createOrder'>,
+): Promise<boolean> {
+  const { customer_id, amount, currency_code, lines } = body
+  const inserted = await sql.$executeRaw`
+    WITH claimed AS (
+      INSERT INTO inbox (command_id, reply) VALUES (${commandId}, ${JSON.stringify(done)}::jsonb)
+      ON CONFLICT DO NOTHING RETURNING ${purchaseId}::uuid AS order_id
+    ), created AS (
+      INSERT INTO orders (id, customer_id, status, amount, currency_code)
+      SELECT order_id, ${customer_id}::uuid, 'PENDING', ${amount}::bigint, ${currency_code} FROM claimed
+    )
+    INSERT INTO order_lines (order_id, product_id, name, quantity, unit_price)
+    SELECT order_id, line.* FROM claimed, unnest(
+      ${lines.map((line) => line.product_id)}::uuid[], ${lines.map((line) => line.name)}::text[],
+      ${lines.map((line) => line.quantity)}::int[], ${lines.map((line) => line.unit_price)}::bigint[]
+    ) AS line`
+  return inserted > 0
 }
 
 function toOrder(row: OrderRow): Order {

@@ -26,21 +26,20 @@ export async function connectSimulatorRepository(config: DatabaseConfig) {
         await tx.$executeRaw`
           INSERT INTO provider_charges (key, amount, currency_code, method, status)
           VALUES (${key}, ${amount}, ${currencyCode}, ${method}, 'NEW') ON CONFLICT DO NOTHING`
-        await tx.$queryRaw`SELECT 1 FROM provider_charges WHERE key = ${key} FOR UPDATE`
-        const row = await tx.providerCharge.findUniqueOrThrow({ where: { key } })
-        const stored = {
-          ...row,
-          amount: Number(row.amount),
-          status: row.status as ChargeStatus,
-        }
+        const [row] = await tx.$queryRaw<(Omit<StoredCharge, 'amount'> & { amount: bigint })[]>`
+          SELECT key, amount, currency_code AS "currencyCode", method, status, attempts
+          FROM provider_charges WHERE key = ${key} FOR UPDATE`
+        if (!row) throw new Error(`the charge ${key} was there and is gone`)
+        const stored = { ...row, amount: Number(row.amount) }
         const decision = decide(stored)
         const { status = stored.status, attempts = stored.attempts, entry } = decision
-        await tx.providerCharge.update({ where: { key }, data: { status, attempts } })
-        if (entry) {
-          await tx.providerLedger.create({
-            data: { key, kind: entry, amount: row.amount, currencyCode: row.currencyCode },
-          })
-        }
+        await tx.$executeRaw`
+          WITH entry AS (
+            INSERT INTO provider_ledger (key, kind, amount, currency_code)
+            SELECT ${key}, ${entry ?? ''}, ${row.amount}, ${row.currencyCode} WHERE ${entry !== undefined}
+          )
+          UPDATE provider_charges SET status = ${status}, attempts = ${attempts}, updated_at = now()
+          WHERE key = ${key}`
         return decision
       })
     },
