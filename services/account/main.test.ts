@@ -16,6 +16,7 @@ const environment = {
   JWT_AUDIENCE: config.JWT_AUDIENCE,
   JWT_SIGNING_KEY: JSON.stringify(signingKey),
   KAFKA_BROKERS: '127.0.0.1:1',
+  OPERATOR_EMAIL: 'operator@example.com',
 }
 
 describe('the account process', () => {
