@@ -57,9 +57,10 @@ export type StackOptions = {
 /** The two sizes keep a service small: where there is much memory, V8 lets garbage lie until much is used. */
 const nodeFlags = [
   '--disable-warning=TimeoutNegativeWarning',
-  '--max-semi-space-size=4',
+  '--max-semi-space-size=2',
   '--max-old-space-size=256',
   '--optimize-for-size',
+  '--v8-pool-size=1',
 ]
 
 const grpcPorts = {

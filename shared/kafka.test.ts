@@ -76,9 +76,8 @@ describe('kafka', () => {
       { __promisify__: set.__promisify__ },
     )
     try {
-      const { ended } = await consume('emails')
-      await produce('emails', { key: 'idle', value: newId() })
-      await waitFor('the message', () => ended.length > 0)
+      const { consumer } = await consume('emails')
+      await waitFor('the group', () => consumer.joined())
     } finally {
       globalThis.setTimeout = set
     }
