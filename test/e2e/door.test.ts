@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:http2'
 import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
+import { operatorRoutes } from '../../shared/contracts/operator.ts'
+import { auditRoutes } from '../../shared/contracts/purchase.ts'
 import { routesByService } from '../../shared/contracts/routes.ts'
 import type { Problem } from '../../shared/errors.ts'
-import type { Route } from '../../shared/http.ts'
+import { apiPrefix, type Route } from '../../shared/http.ts'
 import { checkedRequest } from '../helpers/api-document.ts'
 import { testStack } from '../helpers/stack.ts'
 import { testTokens } from '../helpers/tokens.ts'
@@ -71,9 +73,18 @@ describe('the door of the shop', () => {
     ])
   })
 
-  for (const path of ['/metrics', '/health/live', '/health/ready', '/dashboard/', '/']) {
+  const operations = ['/metrics', '/health/live', '/health/ready', '/dashboard/', '/']
+  for (const path of operations) {
     it(`has no way to ${path}`, async () => {
       assert.equal((await fetch(api + path)).status, 404)
+    })
+  }
+
+  for (const route of Object.values({ ...operatorRoutes, ...auditRoutes })) {
+    it(`has no way to what operators do: ${route.method} ${route.path}`, async () => {
+      const path = apiPrefix + route.path.replace(':id', randomUUID())
+      const { status } = await fetch(api + path, { method: route.method.toUpperCase() })
+      assert.equal(status, 404)
     })
   }
 
