@@ -6,18 +6,20 @@ import { imageFile } from '../helpers/media-files.ts'
 import type { Drill } from './drill.ts'
 import type { Rig } from './rig.ts'
 
-type Mail = { to: { address: string }[] }
+type Mail = { subject: string; to: { address: string }[] }
 
-async function mailsTo(rig: Rig, { email }: Customer): Promise<number> {
+/** How many mails the catcher has of those that a customer gets about this. */
+async function mailsTo(rig: Rig, { email }: Customer, about: RegExp): Promise<number> {
   const mails = (await (await fetch(`${rig.stack.urls.mail}/api/email`)).json()) as Mail[]
-  return mails.filter(({ to }) => to.some(({ address }) => address === email)).length
+  return mails.filter(
+    ({ subject, to }) => about.test(subject) && to.some(({ address }) => address === email),
+  ).length
 }
 
-/** The mail catcher forgets all when it stops, so what it has afterwards was sent afterwards. */
 async function loseSmtp(rig: Rig): Promise<void> {
   const { customers } = await rig.buyers()
   for (const customer of customers) {
-    await waitFor('the mail that verifies an address', () => mailsTo(rig, customer), 60_000)
+    await waitFor('the mail that verifies an address', () => mailsTo(rig, customer, /code/), 60_000)
   }
   await rig.stack.stopProcess('maildev')
   const stoppedAt = Date.now()
@@ -28,7 +30,9 @@ async function loseSmtp(rig: Rig): Promise<void> {
   rig.healed()
   rig.say(`SMTP was away for ${Math.round((Date.now() - stoppedAt) / 1_000)} s`)
   const count = async () => {
-    const each = await Promise.all(customers.map((customer) => mailsTo(rig, customer)))
+    const each = await Promise.all(
+      customers.map((customer) => mailsTo(rig, customer, /^Your purchase/)),
+    )
     return each.reduce((all, mails) => all + mails, 0)
   }
   await waitFor('every mail', async () => (await count()) >= due, 120_000).catch(() => undefined)
