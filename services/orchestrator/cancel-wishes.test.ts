@@ -77,6 +77,31 @@ describe('a wish to cancel, while steps take the short way', function () {
     assert.equal((await shop.endOf(id)).status, 'COMPLETED')
   })
 
+  it('is heard in whichever replica the saga waits', async () => {
+    const replica = await shop.startReplica()
+    const released: (() => void)[] = []
+    const bought = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const { participant, release } = holdAt('reserveStock')
+        released.push(release)
+        const accepted = buildPurchase()
+        await shop.asked(await shop.buy(participant, accepted), 'reserveStock')
+        return accepted
+      }),
+    )
+    // One wish each, to the first replica, which may hear it for the other.
+    const startedAt = performance.now()
+    const verdicts = await Promise.all(bought.map(shop.cancel))
+    const tookMs = performance.now() - startedAt
+    for (const release of released) release()
+    const ends = await Promise.all(bought.map(({ purchase_id }) => shop.endOf(purchase_id)))
+    await replica.close()
+
+    assert.deepEqual(new Set(verdicts.map(({ verdict }) => verdict)), new Set(['CANCELLING']))
+    assert.deepEqual(new Set(ends.map(({ status }) => status)), new Set(['CANCELLED']))
+    assert.ok(tookMs < replyWaitMs / 2, `heard after ${tookMs} ms`)
+  })
+
   it('that was stored while the orchestrator was away is honoured before the first step', async () => {
     const accepted = waited()
     wished.add(accepted.purchase_id)
