@@ -93,7 +93,8 @@ async function takeHere(settings: StepSettings, call: Call): Promise<AnyReply | 
     return await call(here)
   } catch (error) {
     if (isCancellation(error)) throw error
-    if (error instanceof ActivityFailure && isCancelWish(error.cause)) throw error.cause
+    // What a local activity throws comes without an ActivityFailure around it.
+    if (isCancelWish(error)) throw error
     return undefined
   }
 }

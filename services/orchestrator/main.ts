@@ -28,7 +28,7 @@ import { startWorker } from './worker.ts'
 const gateSweepMs = 10_000
 const recoverySweepMs = 10_000
 /** A saga does not wait for longer to hear whether it is cancelled before it starts. */
-const wishDeadlineMs = 1_000
+const wishDeadlineMs = 3_000
 
 export async function start(
   config: Config,
