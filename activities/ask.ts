@@ -6,6 +6,7 @@ import {
   type Reply,
   type Request,
 } from '../shared/contracts/commands.ts'
+import { cancelWish } from '../shared/contracts/saga.ts'
 import { commandId, traceparent } from '../shared/ids.ts'
 import { type Publish, sendCommand } from '../shared/messages.ts'
 
@@ -13,6 +14,8 @@ import { type Publish, sendCommand } from '../shared/messages.ts'
 export type ReplyWaiters = {
   /** Whether replies of this purchase come to this process. */
   comeHere(purchaseId: string): boolean
+  /** Whether the customer wishes to cancel this purchase, as far as this process has heard. */
+  isUnwanted(purchaseId: string): boolean
   /** Resolves with the reply to a command, or undefined when none has come in time. */
   wait(commandId: string, timeoutMs: number): Promise<AnyReply | undefined>
 }
@@ -25,7 +28,8 @@ export type ActivityDeps = { publish: Publish; replies: ReplyWaiters }
  * participant's inbox answers.
  *
  * As a local activity it waits for the reply in this process, no longer than its start-to-close timeout, and fails
- * when there is none: nothing is lost, since the workflow then takes the other way. There the activity is left open
+ * when there is none: nothing is lost, since the workflow then takes the other way. When the customer wishes to cancel
+ * it sends nothing and fails as `cancelWish`. On the other way the activity is left open
  * by CompleteAsyncError, and whichever orchestrator replica reads the reply completes it by workflow id + run id +
  * activity id. Throws AppError('unavailable') when Kafka does not take the command.
  */
@@ -55,6 +59,9 @@ export async function ask<N extends CommandName>(
   if (!info.isLocal) {
     await sendCommand(publish, name, headers, body, timeoutMs)
     throw new CompleteAsyncError()
+  }
+  if (replies.isUnwanted(purchaseId)) {
+    throw ApplicationFailure.create({ type: cancelWish, message: 'cancelled', nonRetryable: true })
   }
   if (!replies.comeHere(purchaseId)) throw noReplyHere('replies do not come to this process')
   const reply = replies.wait(headers.command_id, timeoutMs)

@@ -26,6 +26,7 @@ const table = {
   mail: [3008, 'MAIL_PORT'],
   accountGrpc: [4001, 'ACCOUNT_GRPC_PORT'],
   productGrpc: [4002, 'PRODUCT_GRPC_PORT'],
+  purchaseGrpc: [4005, 'PURCHASE_GRPC_PORT'],
   orchestratorGrpc: [4006, 'ORCHESTRATOR_GRPC_PORT'],
   mediaGrpc: [4007, 'MEDIA_GRPC_PORT'],
 } as const satisfies Record<string, [number, string]>

@@ -27,7 +27,13 @@ describe('the replicas of a stack', () => {
 
   it('share no port with any of the 25 stacks that may run beside each other', () => {
     const names = Object.keys(resolvePorts(0, {})) as (keyof ReturnType<typeof resolvePorts>)[]
-    const grpc = ['accountGrpc', 'productGrpc', 'orchestratorGrpc', 'mediaGrpc'] as const
+    const grpc = [
+      'accountGrpc',
+      'productGrpc',
+      'purchaseGrpc',
+      'orchestratorGrpc',
+      'mediaGrpc',
+    ] as const
     const ofStack = (offset: number) => {
       const ports = resolvePorts(offset, {})
       const replicas = [2, 3, 4, 5].flatMap((replica) =>

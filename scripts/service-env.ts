@@ -29,13 +29,14 @@ const needs = {
     'redis',
     'kafka',
     'tokens',
+    'grpc-server',
     'grpc-client',
     'currency',
     'verification',
     'operators',
     'overdue',
   ],
-  orchestrator: ['kafka', 'temporal', 'grpc-server', 'operators', 'overdue'],
+  orchestrator: ['kafka', 'temporal', 'grpc-server', 'grpc-client', 'operators', 'overdue'],
   media: ['postgres', 'minio', 'tokens', 'grpc-server', 'grpc-client'],
   mail: ['kafka', 'maildev'],
 } as const satisfies Record<string, Need[]>
@@ -115,7 +116,7 @@ function envOf(need: Need, service: ServiceName, stack: StackInfo): Env {
     case 'grpc-server':
       return {
         GRPC_PORT: String(
-          ports[`${service as 'account' | 'product' | 'orchestrator' | 'media'}Grpc`],
+          ports[`${service as 'account' | 'product' | 'purchase' | 'orchestrator' | 'media'}Grpc`],
         ),
       }
     case 'grpc-client':

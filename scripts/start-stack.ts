@@ -66,6 +66,7 @@ const nodeFlags = [
 const grpcPorts = {
   account: 'accountGrpc',
   product: 'productGrpc',
+  purchase: 'purchaseGrpc',
   orchestrator: 'orchestratorGrpc',
   media: 'mediaGrpc',
 } as const

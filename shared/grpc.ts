@@ -46,6 +46,12 @@ export type GrpcServices = {
       response: { media: MediaMessage[] }
     }
   }
+  purchase: {
+    CancelWished: {
+      request: { purchase_id: string }
+      response: { wished: boolean }
+    }
+  }
   saga: {
     Cancel: {
       request: PurchaseAccepted
@@ -71,6 +77,7 @@ const fullNames: Record<keyof GrpcServices, string> = {
   auth: 'auth.AuthService',
   product: 'product.ProductService',
   media: 'media.MediaService',
+  purchase: 'purchase.PurchaseService',
   saga: 'saga.SagaService',
 }
 

@@ -5,6 +5,11 @@ export function newId(): string {
   return uuidv7()
 }
 
+/** When an id of `newId` was made, in ms since 1970, by the clock of its maker. */
+export function timeOfId(id: string): number {
+  return Number.parseInt(id.replace('-', '').slice(0, 12), 16)
+}
+
 /** The one maker of workflow ids: what the Temporal Web UI lists. */
 export function purchaseWorkflowId(purchaseId: string): string {
   return `purchase-${purchaseId}`

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { activityInfo, CompleteAsyncError, Context } from '@temporalio/activity'
+import { ApplicationFailure, activityInfo, CompleteAsyncError, Context } from '@temporalio/activity'
 import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@temporalio/client'
 import type { History } from '@temporalio/common/lib/proto-utils.js'
 import type { TestWorkflowEnvironment } from '@temporalio/testing'
@@ -15,6 +15,7 @@ import type {
 } from '../shared/contracts/events.ts'
 import {
   cancelUpdateId,
+  cancelWish,
   type SagaState,
   sagaQuery,
   sagaUpdates,
@@ -248,6 +249,20 @@ describe('purchase workflow', () => {
         ['createOrder', 'createOrder'],
       )
       assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
+    })
+
+    it('is cancelled at a step that was not begun because of the wish', async () => {
+      const takePayment = async () => {
+        throw ApplicationFailure.nonRetryable('cancelled', cancelWish)
+      }
+      const { ended, calls } = await buy({ takePayment }, acceptedPurchase(), short)
+
+      const undone = ['refundPayment', 'cancelOrder', 'releaseStock', 'announceEnd']
+      assert.deepEqual(calls, [...forwardSteps, ...undone])
+      assert.deepEqual(
+        [ended.status, ended.reason, ended.failed_step],
+        ['CANCELLED', 'cancelled', 'take-payment'],
+      )
     })
 
     it('asks again with an activity when it cannot wait here', async () => {

@@ -8,6 +8,7 @@ import {
   announceAttention,
   announceEnd,
   type Call,
+  isCancelWish,
   isRefusal,
   reasonOf,
   type StepName,
@@ -51,6 +52,7 @@ export async function purchase(
     await go('takePayment', (to) => to.takePayment(id, payment))
     committed = true
   } catch (error) {
+    if (isCancelWish(error)) requests.hearCancel()
     const status = requests.cancelled ? 'CANCELLED' : 'REJECTED'
     // A run that died with its process may have gone further than this one, unless a participant said no.
     if (!isRefusal(error)) undos.addAll()

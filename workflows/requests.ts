@@ -9,6 +9,7 @@ import {
   setHandler,
 } from '@temporalio/workflow'
 import {
+  cancelWish,
   type SagaRequest,
   type SagaState,
   sagaQuery,
@@ -69,7 +70,11 @@ export function hearRequests(undos: Compensations) {
     /** Called before each step. Throws when the customer does not want the purchase any more. */
     begin(name: StepName): void {
       step = name
-      if (cancelWanted) throw ApplicationFailure.nonRetryable('cancelled', 'Cancelled')
+      if (cancelWanted) throw ApplicationFailure.nonRetryable('cancelled', cancelWish)
+    },
+    /** The wish came by the step that was to begin, before its Update. */
+    hearCancel(): void {
+      cancelWanted = true
     },
     get step(): string {
       return steps[step]

@@ -12,6 +12,7 @@ import {
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import type { AnyReply } from '../shared/contracts/commands.ts'
+import { cancelWish } from '../shared/contracts/saga.ts'
 import { steps } from '../shared/contracts/steps.ts'
 
 export type StepName = keyof typeof steps
@@ -51,7 +52,7 @@ function activities(step: StepName, settings: StepSettings, options: ActivityOpt
 }
 
 /**
- * Takes a step forward, bounded in time and number. Throws ApplicationFailure when it is refused.
+ * Takes a step forward, bounded in time and number. Throws ApplicationFailure when it is refused, or cancelled.
  *
  * The short way is a local activity: it costs Temporal one marker, and dies with its process. What it leaves open is
  * done by an activity that any replica can complete. Both send the same command id, so the step is done once.
@@ -72,7 +73,12 @@ function boundOf({ stepTimeoutMs, stepAttempts }: StepSettings): number {
   return (stepTimeoutMs + forwardPauseMs) * stepAttempts
 }
 
-/** The reply, or undefined when none came in time to the process that asked. */
+/** Whether a step was not begun because the customer does not want the purchase any more. */
+export function isCancelWish(error: unknown): error is ApplicationFailure {
+  return error instanceof ApplicationFailure && error.type === cancelWish
+}
+
+/** The reply, or undefined when none came in time to the process that asked. Throws when the customer cancels. */
 async function takeHere(settings: StepSettings, call: Call): Promise<AnyReply | undefined> {
   const { replyWaitMs } = settings
   if (replyWaitMs === 0) return undefined
@@ -87,6 +93,8 @@ async function takeHere(settings: StepSettings, call: Call): Promise<AnyReply | 
     return await call(here)
   } catch (error) {
     if (isCancellation(error)) throw error
+    // What a local activity throws comes without an ActivityFailure around it.
+    if (isCancelWish(error)) throw error
     return undefined
   }
 }

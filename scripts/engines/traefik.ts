@@ -47,6 +47,7 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
     ACCOUNT_GRPC_URLS: addresses('h2c', 'account', ports.accountGrpc),
     PRODUCT_GRPC_URLS: addresses('h2c', 'product', ports.productGrpc),
     MEDIA_GRPC_URLS: addresses('h2c', 'media', ports.mediaGrpc),
+    PURCHASE_GRPC_URLS: addresses('h2c', 'purchase', ports.purchaseGrpc),
     ORCHESTRATOR_GRPC_URLS: addresses('h2c', 'orchestrator', ports.orchestratorGrpc),
   }
   return [

@@ -6,6 +6,7 @@ const variables = {
   ...kafkaEnv,
   ...operatorEnv,
   GRPC_PORT: env.port,
+  GRPC_ADDRESS: env.text,
   CONSUMER_CONCURRENCY: env.count.default(100),
   TEMPORAL_ADDRESS: env.text,
   TEMPORAL_NAMESPACE: env.text,

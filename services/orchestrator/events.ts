@@ -2,11 +2,16 @@ import { z } from 'zod'
 import { eventHeader } from '../../shared/contracts/envelope.ts'
 import type { Message } from '../../shared/kafka.ts'
 import type { EventHandlers } from '../../shared/subscriber.ts'
+import type { CancelWishes } from './cancel-wishes.ts'
 import type { Sagas } from './sagas.ts'
 
-export function createEventHandlers(sagas: Sagas): EventHandlers {
+export function createEventHandlers(
+  sagas: Sagas,
+  wishes: Pick<CancelWishes, 'hear'>,
+): EventHandlers {
   return {
     purchaseAccepted: (accepted) => sagas.start(accepted),
+    cancelWished: async ({ purchase_id }) => wishes.hear(purchase_id),
     settlementOverdue: ({ purchase_id }) => sagas.announceAgain(purchase_id),
   }
 }

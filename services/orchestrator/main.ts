@@ -1,6 +1,6 @@
 import type { OperatorActed } from '../../shared/contracts/events.ts'
 import { operatorRoutes } from '../../shared/contracts/operator.ts'
-import { startGrpcServer } from '../../shared/grpc.ts'
+import { connectGrpc, startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
@@ -11,6 +11,7 @@ import { createOperatorAuthentication } from '../../shared/operators.ts'
 import { consumeEvents } from '../../shared/subscriber.ts'
 import { startSweep } from '../../shared/sweep.ts'
 import { connectTemporal, logTemporalWith } from '../../shared/temporal.ts'
+import { createCancelWishes } from './cancel-wishes.ts'
 import { type Config, readConfig } from './config.ts'
 import { createEventHandlers, refusePoison } from './events.ts'
 import { createGrpcHandlers } from './grpc.ts'
@@ -26,6 +27,8 @@ import { startWorker } from './worker.ts'
 
 const gateSweepMs = 10_000
 const recoverySweepMs = 10_000
+/** A saga does not wait for longer to hear whether it is cancelled before it starts. */
+const wishDeadlineMs = 3_000
 
 export async function start(
   config: Config,
@@ -51,6 +54,24 @@ export async function start(
     recovered,
     logger,
   })
+  const waiters = createReplyWaiters()
+  // Before the worker, so that it closes after it: steps that wait still get their replies.
+  const replies = starting.adopt(
+    await consumeReplies({ kafka, client, waiters, lateReplies, logger }),
+    (open) => open.close(),
+  )
+  const comeHere = (id: string) => replies.reads('replies', id)
+  const purchaseService = starting.adopt(
+    connectGrpc('purchase', config.GRPC_ADDRESS, { deadlineMs: wishDeadlineMs }),
+    (open) => open.close(),
+  )
+  const wishes = createCancelWishes({
+    waiters,
+    comeHere,
+    publish: kafka.publish,
+    purchases: purchaseService,
+    logger,
+  })
   const sagas = createSagas({
     client,
     gate,
@@ -62,17 +83,12 @@ export async function start(
     },
     announce: (ended) => sendEvent(kafka.publish, 'purchaseEnded', ended),
     logger,
+    wishes,
     recovery,
   })
-  const waiters = createReplyWaiters()
-  // Before the worker, so that it closes after it: steps that wait still get their replies.
-  const replies = starting.adopt(
-    await consumeReplies({ kafka, client, waiters, lateReplies, logger }),
-    (open) => open.close(),
-  )
   const activityDeps = {
     publish: kafka.publish,
-    replies: { wait: waiters.wait, comeHere: (id: string) => replies.reads('replies', id) },
+    replies: { wait: waiters.wait, isUnwanted: waiters.isUnwanted, comeHere },
     onEnd: gate.leave,
   }
   const worker = starting.adopt(
@@ -85,7 +101,7 @@ export async function start(
   const purchases = starting.adopt(
     await consumeEvents(kafka, {
       group: 'orchestrator-purchases',
-      handlers: createEventHandlers(sagas),
+      handlers: createEventHandlers(sagas, wishes),
       onPoison: (message) => refusePoison(sagas, message),
     }),
     (open) => open.close(),
@@ -110,7 +126,7 @@ export async function start(
     logger,
     metrics,
     routes: operatorRoutes,
-    handlers: createHandlers(createOperations({ client, recovery, note, logger })),
+    handlers: createHandlers(createOperations({ client, recovery, wishes, note, logger })),
     authenticateOperator: createOperatorAuthentication(config),
     health: {
       temporal: temporal.answers,

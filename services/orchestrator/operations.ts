@@ -22,11 +22,13 @@ import {
 import { AppError } from '../../shared/errors.ts'
 import { newId, purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
+import type { CancelWishes } from './cancel-wishes.ts'
 import type { Recovery } from './recovery.ts'
 
 type Deps = {
   client: Client
   recovery: Recovery
+  wishes: Pick<CancelWishes, 'tell'>
   note: (acted: OperatorActed) => Promise<void>
   logger: Logger
 }
@@ -59,7 +61,7 @@ const runStates: Record<NonNullable<SagasQuery['state']>, string> = {
 }
 
 /** What operators see of sagas and do to them. The words of a query are checked at the door: they go into a filter. */
-export function createOperations({ client, recovery, note, logger }: Deps) {
+export function createOperations({ client, recovery, wishes, note, logger }: Deps) {
   const handleOf = (purchaseId: string) => client.workflow.getHandle(purchaseWorkflowId(purchaseId))
 
   async function describe(purchaseId: string) {
@@ -172,6 +174,7 @@ export function createOperations({ client, recovery, note, logger }: Deps) {
     async cancel(request: Request): Promise<{ action_id: string; status: string }> {
       await describe(request.purchaseId)
       const acted = actionOf('cancel', request)
+      void wishes.tell(request.purchaseId)
       const verdict = await ask<Verdict>(sagaUpdates.cancel, acted)
       return { action_id: acted.action_id, status: verdict }
     },

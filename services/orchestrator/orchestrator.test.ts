@@ -78,6 +78,7 @@ describe('orchestrator', () => {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       GRPC_PORT: 0,
+      GRPC_ADDRESS: '127.0.0.1:1',
       OPERATOR_TOKENS: {},
       SAGA_OVERDUE_MS: 300_000,
       LOG_LEVEL: 'silent',

@@ -1,8 +1,14 @@
+import { LRUCache } from 'lru-cache'
 import type { AnyReply } from '../../shared/contracts/commands.ts'
 
-/** The steps that wait in this process, by the id of their command. */
+/** Longer than a saga takes that goes on at all; one that is held up hears the wish by its Update. */
+const wishMs = 60_000
+const maxWishes = 10_000
+
+/** The steps that wait in this process, by the id of their command, and the purchases that must not wait. */
 export function createReplyWaiters() {
-  const waiting = new Map<string, Set<(reply: AnyReply) => void>>()
+  const waiting = new Map<string, Set<(reply?: AnyReply) => void>>()
+  const unwanted = new LRUCache<string, true>({ max: maxWishes, ttl: wishMs })
 
   return {
     /** Resolves with the reply to a command, or with undefined when `timeoutMs` are over. */
@@ -26,5 +32,15 @@ export function createReplyWaiters() {
       for (const end of waiters) end(reply)
       return waiters.length > 0
     },
+    /** The customer does not want a purchase any more: its step waits no longer, and no further one begins here. */
+    giveUp(purchaseId: string): void {
+      unwanted.set(purchaseId, true)
+      for (const [commandId, waiters] of [...waiting]) {
+        if (commandId.startsWith(`${purchaseId}/`)) for (const end of [...waiters]) end()
+      }
+    },
+    isUnwanted: (purchaseId: string): boolean => unwanted.has(purchaseId),
   }
 }
+
+export type OwnReplyWaiters = ReturnType<typeof createReplyWaiters>

@@ -13,6 +13,7 @@ import { purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { taskQueue } from '../../shared/temporal.ts'
 import type { purchase, refusePurchase } from '../../workflows/index.ts'
+import type { CancelWishes } from './cancel-wishes.ts'
 import type { Recovery } from './recovery.ts'
 import type { SagaGate } from './saga-gate.ts'
 
@@ -22,6 +23,7 @@ type Deps = {
   settings: Parameters<typeof purchase>[1]
   announce: (ended: PurchaseEnded) => Promise<void>
   logger: Logger
+  wishes: Pick<CancelWishes, 'tell' | 'wished'>
   /** Takes a saga up again that was ended from outside. */
   recovery: Pick<Recovery, 'recover' | 'flag'>
 }
@@ -43,7 +45,9 @@ export function sagaStart(workflowId: string) {
 const cancelDeadlineMs = 1_800
 
 /** What the orchestrator does with sagas: start them, refuse them, say again how they ended. */
-export function createSagas({ client, gate, settings, announce, logger, recovery }: Deps) {
+export function createSagas(deps: Deps) {
+  const { client, gate, settings, announce, logger, wishes, recovery } = deps
+
   async function unlessStarted(start: Promise<unknown>): Promise<boolean> {
     try {
       await start
@@ -80,12 +84,54 @@ export function createSagas({ client, gate, settings, announce, logger, recovery
     }
   }
 
+  /**
+   * Tells a purchase's saga that the customer does not want it any more, and answers how it stands. One that has not
+   * started is started, and hears it before its first step; the accepted event then finds it. Throws
+   * AppError('unavailable') when no worker or server answers in time; asking again is the same wish.
+   */
+  async function cancel(accepted: EventBody<'purchaseAccepted'>): Promise<Verdict> {
+    const { purchase_id } = accepted
+    void wishes.tell(purchase_id)
+    try {
+      return await client.withDeadline(Date.now() + cancelDeadlineMs, () =>
+        client.workflow.executeUpdateWithStart<typeof purchase, Verdict, [null]>(
+          sagaUpdates.cancel,
+          {
+            updateId: cancelUpdateId,
+            args: [null],
+            startWorkflowOperation: new WithStartWorkflowOperation<typeof purchase>(
+              'purchase',
+              startOf(accepted),
+            ),
+          },
+        ),
+      )
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) {
+        if ((await statusOf(purchase_id)) === 'COMPLETED') {
+          return (await resultOf(purchase_id)).status
+        }
+        await recovery.recover(purchase_id)
+      }
+      throw new AppError('unavailable', 'the saga does not answer', { cause: error })
+    }
+  }
+
   return {
-    /** Starts a purchase's saga, when there is room for one more. A repeated event does nothing. */
+    /**
+     * Starts a purchase's saga, when there is room for one more. A repeated event does nothing, and one that is
+     * cancelled already hears so before its first step.
+     */
     async start(accepted: EventBody<'purchaseAccepted'>): Promise<void> {
       const { purchase_id } = accepted
       await gate.enter(purchase_id)
       try {
+        if (await wishes.wished(purchase_id)) {
+          const verdict = await cancel(accepted)
+          if (verdict !== 'CANCELLING') gate.leave(purchase_id)
+          logger.info({ purchase_id, verdict }, 'purchase saga of a cancelled purchase')
+          return
+        }
         const started = await unlessStarted(
           client.workflow.start<typeof purchase>('purchase', {
             ...startOf(accepted),
@@ -101,6 +147,8 @@ export function createSagas({ client, gate, settings, announce, logger, recovery
       }
     },
 
+    cancel,
+
     /** Ends a purchase whose event cannot be read as REJECTED, unless its saga exists. */
     async refuse(purchaseId: string): Promise<void> {
       await unlessStarted(
@@ -109,38 +157,6 @@ export function createSagas({ client, gate, settings, announce, logger, recovery
           args: [purchaseId],
         }),
       )
-    },
-
-    /**
-     * Tells a purchase's saga that the customer does not want it any more, and answers how it stands. One that has not
-     * started is started, and hears it before its first step; the accepted event then finds it. Throws
-     * AppError('unavailable') when no worker or server answers in time; asking again is the same wish.
-     */
-    async cancel(accepted: EventBody<'purchaseAccepted'>): Promise<Verdict> {
-      const { purchase_id } = accepted
-      try {
-        return await client.withDeadline(Date.now() + cancelDeadlineMs, () =>
-          client.workflow.executeUpdateWithStart<typeof purchase, Verdict, [null]>(
-            sagaUpdates.cancel,
-            {
-              updateId: cancelUpdateId,
-              args: [null],
-              startWorkflowOperation: new WithStartWorkflowOperation<typeof purchase>(
-                'purchase',
-                startOf(accepted),
-              ),
-            },
-          ),
-        )
-      } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError) {
-          if ((await statusOf(purchase_id)) === 'COMPLETED') {
-            return (await resultOf(purchase_id)).status
-          }
-          await recovery.recover(purchase_id)
-        }
-        throw new AppError('unavailable', 'the saga does not answer', { cause: error })
-      }
     },
 
     /** Says again how a purchase ended, for a participant that did not hear it. */

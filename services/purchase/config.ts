@@ -21,6 +21,7 @@ const variables = {
   ...authEnv,
   ...shopEnv,
   ...operatorEnv,
+  GRPC_PORT: env.port,
   GRPC_ADDRESS: env.text,
   /** Streams of progress that are open at once, per replica. */
   EVENT_STREAMS_MAX: env.count.default(500),

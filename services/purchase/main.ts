@@ -1,6 +1,6 @@
 import { createAuthentication } from '../../shared/auth.ts'
 import { auditRoutes, purchaseRoutes } from '../../shared/contracts/purchase.ts'
-import { connectGrpc } from '../../shared/grpc.ts'
+import { connectGrpc, startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { connectKafka } from '../../shared/kafka.ts'
 import { type Running, run } from '../../shared/lifecycle.ts'
@@ -14,6 +14,7 @@ import { startSweep } from '../../shared/sweep.ts'
 import { createAnswers } from './answers.ts'
 import { type Config, readConfig } from './config.ts'
 import { consumeProgress, createEventHandlers } from './events.ts'
+import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
 import { createProgressFeed } from './progress-feed.ts'
 import { connectRepository } from './repository.ts'
@@ -83,6 +84,16 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   starting.defer(() => chasing.close())
   starting.defer(() => noting.close())
   starting.defer(() => publishing.close())
+  const grpc = await startGrpcServer({
+    service: 'purchase',
+    host: config.HTTP_HOST,
+    port: config.GRPC_PORT,
+    maxInFlight: config.MAX_IN_FLIGHT,
+    logger,
+    handlers: createGrpcHandlers(service),
+    metrics,
+  })
+  starting.defer(() => grpc.close())
   const http = await startHttpServer({
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,

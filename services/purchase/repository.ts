@@ -139,6 +139,15 @@ export async function connectRepository(config: DatabaseConfig) {
       })
     },
 
+    /** Whether the customer has asked to cancel a purchase that has not ended. */
+    async cancelWished(id: string): Promise<boolean> {
+      const row = await prisma.purchase.findUnique({
+        where: { id, status: open, NOT: { cancelRequestedAt: null } },
+        select: { id: true },
+      })
+      return row !== null
+    },
+
     undeliveredCancels: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
       prisma.purchase.findMany({
         where: {

@@ -14,6 +14,7 @@ import { createTestDatabase } from '../../test/helpers/database.ts'
 import { operators } from '../../test/helpers/operators.ts'
 import { connectTestRedis } from '../../test/helpers/redis.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
+import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
 import { createProgressFeed } from './progress-feed.ts'
 import { connectRepository, type Repository } from './repository.ts'
@@ -131,6 +132,21 @@ describe('a purchase and its saga', function () {
       )
       assert.equal(shown.body.status, 'CANCELLING')
       assert.equal(wishes.filter((wish) => wish === id).length, 1)
+    })
+
+    it('is told to a saga that asks, until the purchase has ended', async () => {
+      const { caller, id } = await bought()
+      const { CancelWished } = createGrpcHandlers(service)
+      const wished = async (purchase_id = id) => (await CancelWished({ purchase_id })).wished
+
+      const before = await wished()
+      await cancel(caller, id)
+      const after = await wished()
+      await service.end(endOf(id, 'CANCELLED'))
+
+      assert.deepEqual([before, after, await wished()], [false, true, false])
+      assert.equal(await wished(newId()), false)
+      await assert.rejects(wished('none'), AppError)
     })
 
     it('is kept while nobody hears it, and told later', async () => {

@@ -172,6 +172,8 @@ export function createPurchaseService(deps: Deps) {
       return { ...acceptance(row), status: statusOf(row) }
     },
 
+    cancelWished: (id: string): Promise<boolean> => repository.cancelWished(id),
+
     /** Tells sagas of wishes to cancel that they have not heard of, e.g. because Temporal was away. */
     async deliverCancels(): Promise<void> {
       const rows = await repository.undeliveredCancels(undeliveredAfterMs, sweepBatch)

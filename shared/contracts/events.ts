@@ -22,6 +22,9 @@ export type PurchaseAccepted = z.infer<typeof PurchaseAccepted>
 export const SettlementOverdue = z.object({ purchase_id: z.uuid() })
 export type SettlementOverdue = z.infer<typeof SettlementOverdue>
 
+/** The customer does not want a purchase any more; for the orchestrator in which its saga waits for a reply. */
+export const CancelWished = z.object({ purchase_id: z.uuid() })
+
 /** The end of a purchase; participants settle what they hold for it. */
 export const PurchaseEnded = z.object({
   purchase_id: z.uuid(),
@@ -68,6 +71,7 @@ type EventSpec = { topic: Topic; body: z.ZodType; key?: string }
 export const events = {
   purchaseAccepted: { topic: 'purchases', body: PurchaseAccepted },
   settlementOverdue: { topic: 'purchases', body: SettlementOverdue },
+  cancelWished: { topic: 'purchases', body: CancelWished },
   purchaseEnded: { topic: 'purchase-results', body: PurchaseEnded },
   attentionNeeded: { topic: 'purchase-results', body: AttentionNeeded },
   operatorActed: { topic: 'purchase-results', body: OperatorActed },

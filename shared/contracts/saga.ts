@@ -13,6 +13,9 @@ export const sagaUpdates = {
   resolveUndo: 'resolveUndo',
 } as const
 
+/** The type of failure that a wish to cancel makes of a step that has not begun. */
+export const cancelWish = 'Cancelled'
+
 /** A customer's wish has one update id: asked again, it is the same wish. */
 export const cancelUpdateId = 'cancel'
 

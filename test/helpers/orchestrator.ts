@@ -44,6 +44,8 @@ export async function startOrchestrator({
   stepAttempts = 5,
   overdueMs = 300_000,
   replyWaitMs = 0,
+  /** Where the purchase service is; by default nobody is there. */
+  purchaseAddress = '127.0.0.1:1',
 } = {}) {
   await using starting = new AsyncDisposableStack()
   quietTemporal()
@@ -72,6 +74,7 @@ export async function startOrchestrator({
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: 0,
     GRPC_PORT: 0,
+    GRPC_ADDRESS: purchaseAddress,
     LOG_LEVEL: 'silent',
     APP_ENV: 'local',
     MAX_IN_FLIGHT: 256,
