@@ -13,6 +13,8 @@ import {
 const undos = ['refundPayment', 'cancelOrder', 'releaseStock']
 /** Longer than a test may take: who waits for it fails. */
 const replyWaitMs = 50_000
+/** A workflow task with a waiting step ends after 8 s all the same, and an Update is heard then. */
+const taskMs = 7_000
 
 describe('a wish to cancel, while steps take the short way', function () {
   this.timeout(60_000)
@@ -61,7 +63,6 @@ describe('a wish to cancel, while steps take the short way', function () {
       assert.deepEqual([ended.status, ended.reason], ['CANCELLED', 'cancelled'])
       const forward = held === 'createOrder' ? ['reserveStock', held] : [held]
       assert.deepEqual(shop.asksOf(id), [...forward, ...undos])
-      assert.deepEqual(looks.includes(id), false)
     })
   }
 
@@ -99,7 +100,7 @@ describe('a wish to cancel, while steps take the short way', function () {
 
     assert.deepEqual(new Set(verdicts.map(({ verdict }) => verdict)), new Set(['CANCELLING']))
     assert.deepEqual(new Set(ends.map(({ status }) => status)), new Set(['CANCELLED']))
-    assert.ok(tookMs < replyWaitMs / 2, `heard after ${tookMs} ms`)
+    assert.ok(tookMs < taskMs, `heard after ${tookMs} ms`)
   })
 
   it('that was stored while the orchestrator was away is honoured before the first step', async () => {

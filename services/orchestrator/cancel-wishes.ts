@@ -15,9 +15,13 @@ type Deps = {
 
 /** No wish of a younger purchase has been lost: the purchase service tries for this long to deliver it. */
 const waitedMs = 2_000
+/** A process hears nobody while it starts, so one who wishes then is told so at once. */
+const startingMs = 5_000
 
 /** How a wish to cancel reaches a saga that waits in a process, or has not started. */
 export function createCancelWishes({ waiters, comeHere, publish, purchases, logger }: Deps) {
+  const startedAt = Date.now()
+
   return {
     /** Tells the process in which the saga waits. The saga's Update says the same, only later. */
     async tell(purchaseId: string): Promise<void> {
@@ -39,7 +43,8 @@ export function createCancelWishes({ waiters, comeHere, publish, purchases, logg
      * nobody could be told, so only then the purchase service is asked; while it does not answer, there is none.
      */
     async wished(purchaseId: string): Promise<boolean> {
-      if (Date.now() - timeOfId(purchaseId) < waitedMs) return false
+      const madeAt = timeOfId(purchaseId)
+      if (madeAt > startedAt + startingMs && Date.now() - madeAt < waitedMs) return false
       try {
         return (await purchases.CancelWished({ purchase_id: purchaseId })).wished
       } catch (err) {
