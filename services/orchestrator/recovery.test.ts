@@ -26,7 +26,7 @@ describe('a saga that was ended from outside', function () {
   })
 
   for (const command of forwardCommands) {
-    it(`goes on where it was terminated, at ${command}, and is undone`, async () => {
+    it(`goes on where it was terminated, at ${command}, and is undone unless it was paid`, async () => {
       const { participant, release } = holdAt(command)
       const id = await shop.buy(participant)
       await shop.asked(id, command)
@@ -42,8 +42,11 @@ describe('a saga that was ended from outside', function () {
       release()
       const { status } = await shop.endOf(id)
 
-      assert.equal(status, 'CANCELLED')
-      assert.deepEqual(shop.asksOf(id).slice(-3), ['refundPayment', 'cancelOrder', 'releaseStock'])
+      // A payment that the new run asked for before it heard of the wish decides.
+      const ends = command === 'takePayment' ? ['CANCELLED', 'COMPLETED'] : ['CANCELLED']
+      assert.ok(ends.includes(status), status)
+      const undos = ['refundPayment', 'cancelOrder', 'releaseStock']
+      assert.deepEqual(shop.asksOf(id).slice(-3), status === 'CANCELLED' ? undos : forwardCommands)
       const actions = shop.actionsOf(id).map(({ action, operator }) => `${operator} ${action}`)
       assert.deepEqual([...new Set(actions)], ['sweep reset'])
       assert.equal(new Set(shop.actionsOf(id).map(({ action_id }) => action_id)).size, 1)
