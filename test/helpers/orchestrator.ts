@@ -120,8 +120,10 @@ export async function startOrchestrator({
       ...new Set(asked.filter((ask) => ask.id === id).map(({ name }) => name)),
     ],
     asked: (id: string, command: CommandName) =>
-      waitFor(`${command} to be asked for`, () =>
-        asked.some((ask) => ask.id === id && ask.name === command),
+      waitFor(
+        `${command} to be asked for`,
+        () => asked.some((ask) => ask.id === id && ask.name === command),
+        60_000,
       ),
     endOf: (id: string, deadlineMs = 60_000): Promise<PurchaseEnded> =>
       waitFor('the end', () => eventsOf<PurchaseEnded>('purchaseEnded', id)[0], deadlineMs),
