@@ -53,7 +53,7 @@ export function enginesOf(service: ServiceName): EngineName[] {
 /** Settings that the launcher passes on when its own environment has them. */
 const tunables: Env = {
   LOG_LEVEL: 'info',
-  MAX_IN_FLIGHT: '256',
+  MAX_IN_FLIGHT: '1024',
   CONSUMER_CONCURRENCY: '64',
   DATABASE_POOL_SIZE: '10',
   MAX_UNFINISHED_SAGAS: '48',

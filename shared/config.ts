@@ -40,7 +40,7 @@ export const processEnv = {
   HTTP_HOST: z.string().default('127.0.0.1'),
   HTTP_PORT: port,
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  MAX_IN_FLIGHT: count.default(256),
+  MAX_IN_FLIGHT: count.default(1_024),
   APP_ENV: z.enum(['local', 'production']).default('production'),
 }
 

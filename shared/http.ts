@@ -88,6 +88,8 @@ export type HttpServerOptions<T extends Routes> = {
   maxFiles?: number
   /** How many requests may be under way at once; what comes above it is answered 503. No limit by default. */
   maxInFlight?: number
+  /** How many of them are handled side by side; the others wait for their turn. */
+  maxAtOnce?: number
   /** What is served beside the routes, such as the API's document. */
   pages?: RequestHandler
   /** For routes with `stream`. */
@@ -210,34 +212,66 @@ function mountOperations<T extends Routes>(
   })
 }
 
+/** More handlers side by side make none of them faster; calls to neighbours would run into their deadlines. */
+const defaultAtOnce = 64
+/** Whoever has waited so long is not asked to wait on. */
+const turnDeadlineMs = 30_000
+
 /**
- * Refuses what would only wait. It comes before logging and parsing, so that saying no is cheap. Health and metrics
- * are mounted before it; uploads and event streams are long and have limits of their own.
+ * Gives requests their turn, in the order in which they came, and refuses what would wait too long. It comes before
+ * logging and parsing, so that saying no is cheap. Health and metrics are mounted before it; uploads and event streams
+ * are long and have limits of their own.
  */
 function shedLoad<T extends Routes>({
   routes,
   metrics,
   maxInFlight = Number.POSITIVE_INFINITY,
+  maxAtOnce = defaultAtOnce,
 }: HttpServerOptions<T>): RequestHandler {
   const long = Object.values(routes)
     .filter(({ multipart, stream }) => multipart || stream)
     .map(({ path }) => new RegExp(`^${apiPrefix}${path.replaceAll(/:\w+/g, '[^/]+')}$`))
+  const waiting = new Set<() => void>()
   let inFlight = 0
+  let running = 0
+
+  function refusal(): AppError {
+    metrics.httpShed.inc()
+    return new AppError('unavailable', 'too many requests are under way here; try again')
+  }
 
   return (request, response, next) => {
     if (long.some((path) => path.test(request.path))) {
       next()
       return
     }
-    if (inFlight >= maxInFlight) {
-      metrics.httpShed.inc()
-      throw new AppError('unavailable', 'too many requests are under way here; try again')
-    }
+    if (inFlight >= maxInFlight) throw refusal()
     inFlight += 1
+    let begun = false
+    const begin = () => {
+      leaveQueue()
+      begun = true
+      running += 1
+      next()
+    }
+    const tooLate = setTimeout(() => {
+      leaveQueue()
+      next(refusal())
+    }, turnDeadlineMs)
+    const leaveQueue = () => {
+      clearTimeout(tooLate)
+      waiting.delete(begin)
+    }
     response.once('close', () => {
       inFlight -= 1
+      leaveQueue()
+      if (!begun) return
+      running -= 1
+      const [first] = waiting
+      first?.()
     })
-    next()
+    if (running < maxAtOnce) begin()
+    else waiting.add(begin)
   }
 }
 

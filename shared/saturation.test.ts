@@ -136,4 +136,43 @@ describe('a saturated service', () => {
       return (await answer).status === 200
     })
   })
+
+  it('handles a few side by side and gives all others their turn', async () => {
+    let running = 0
+    let most = 0
+    const server = await startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      logger: pino({ level: 'silent' }),
+      metrics: createMetrics('test'),
+      health: {},
+      maxAtOnce: 3,
+      routes: { slow: routes.slow },
+      handlers: {
+        async slow() {
+          running += 1
+          most = Math.max(most, running)
+          await gate.promise
+          running -= 1
+          return { ok: true }
+        },
+      },
+    })
+    open.defer(() => server.close())
+    const abort = new AbortController()
+    const target = `http://127.0.0.1:${server.port}/api/v1/slow`
+    const first = Array.from({ length: 10 }, () => fetch(target))
+    await waitFor('a few', () => running === 3)
+    const given = Array.from({ length: 10 }, () => fetch(target, { signal: abort.signal }))
+    const gone = Promise.allSettled(given)
+    const rest = Array.from({ length: 100 }, () => fetch(target))
+    abort.abort()
+    await gone
+    gate.resolve()
+    const all = await Promise.all([...first, ...rest])
+
+    assert.deepEqual(new Set(all.map(({ status }) => status)), new Set([200]))
+    assert.equal(most, 3)
+    assert.equal((await fetch(target)).status, 200)
+  })
 })
