@@ -11,7 +11,7 @@ import {
 } from '../../test/helpers/orchestrator.ts'
 
 describe('a saga that was ended from outside', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   let shop: TestOrchestrator
   let second: Running
@@ -94,7 +94,8 @@ describe('a saga that was ended from outside', function () {
           .catch(() => undefined)
         return shop.flagsOf(id).some(({ reason }) => reason === 'saga_broken')
       },
-      100_000,
+      // Each run may take a whole sweep, and the time that its wish to cancel is waited for.
+      240_000,
     )
 
     const { status } = await shop.operate('POST', `/sagas/${id}/retry`, {})
