@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { Client } from 'pg'
 import { waitFor } from '../scripts/wait-for.ts'
+import { purchaseIdOf } from '../shared/ids.ts'
 import { type Addresses, findAddresses } from './addresses.ts'
 import { type Check, checkSagas, checkSnapshot, hasEnded, toCheck } from './checks.ts'
 import { connectKafkaState, type KafkaState, type Lag } from './kafka-state.ts'
@@ -95,7 +96,7 @@ async function waitForQuiet(
 function checkOpenSagas(sagas: { workflowId: string; state: string }[], live: boolean): Check {
   const wrong = live ? sagas.filter(({ state }) => state !== 'RUNNING') : sagas
   const findings = wrong.map(({ workflowId, state }) => ({
-    purchaseIds: [workflowId.replace(/^purchase-/, '')],
+    purchaseIds: [purchaseIdOf(workflowId)],
     what: `${workflowId} ${state}`,
   }))
   const running = sagas.length - wrong.length

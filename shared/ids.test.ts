@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { commandId, newId, purchaseWorkflowId, traceparent } from './ids.ts'
+import { commandId, newId, purchaseIdOf, purchaseWorkflowId, traceparent } from './ids.ts'
 
 describe('ids', () => {
   it('are new each time, and in the order of time', () => {
@@ -13,6 +13,7 @@ describe('ids', () => {
 
   it('of a workflow and of a command say whose they are', () => {
     assert.equal(purchaseWorkflowId('1'), 'purchase-1')
+    assert.equal(purchaseIdOf(purchaseWorkflowId('1')), '1')
     assert.equal(commandId('1', 'reserve-stock'), '1/reserve-stock')
   })
 

@@ -15,6 +15,11 @@ export function purchaseWorkflowId(purchaseId: string): string {
   return `purchase-${purchaseId}`
 }
 
+/** The purchase of a workflow id that `purchaseWorkflowId` made. */
+export function purchaseIdOf(workflowId: string): string {
+  return workflowId.replace(/^purchase-/, '')
+}
+
 /** The idempotency key of one step of one purchase: the same on every retry. `step` is kebab-case. */
 export function commandId(purchaseId: string, step: string): string {
   return `${purchaseId}/${step}`

@@ -20,7 +20,7 @@ import {
   purchaseStatus,
 } from '../../shared/contracts/search-attributes.ts'
 import { AppError } from '../../shared/errors.ts'
-import { newId, purchaseWorkflowId } from '../../shared/ids.ts'
+import { newId, purchaseIdOf, purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { CancelWishes } from './cancel-wishes.ts'
 import type { Recovery } from './recovery.ts'
@@ -213,7 +213,7 @@ function toSummary(info: RawWorkflowExecutionInfo): SagaSummary {
     return payload ? (defaultPayloadConverter.fromPayload<string | null>(payload) ?? null) : null
   }
   return {
-    purchase_id: (info.execution?.workflowId ?? '').replace(/^purchase-/, ''),
+    purchase_id: purchaseIdOf(info.execution?.workflowId ?? ''),
     run_id: info.execution?.runId ?? '',
     state: states[info.status ?? 0] ?? 'UNSPECIFIED',
     status: attribute(purchaseStatus.name),

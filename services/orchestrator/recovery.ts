@@ -4,7 +4,7 @@ import type { History } from '@temporalio/common/lib/proto-utils.js'
 import type { Counter, Gauge } from 'prom-client'
 import type { AttentionNeeded, OperatorActed } from '../../shared/contracts/events.ts'
 import { cancelUpdateId, sagaUpdates } from '../../shared/contracts/saga.ts'
-import { purchaseWorkflowId } from '../../shared/ids.ts'
+import { purchaseIdOf, purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { sagaStart } from './sagas.ts'
 
@@ -125,7 +125,7 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
   async function recoverBroken(): Promise<void> {
     for await (const { workflowId, runId } of client.workflow.list({ query: brokenQuery })) {
       if (settled.has(runId)) continue
-      const purchaseId = workflowId.replace(/^purchase-/, '')
+      const purchaseId = purchaseIdOf(workflowId)
       try {
         if (await recover(purchaseId)) settled.add(runId)
       } catch (err) {
@@ -139,7 +139,7 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
     const before = new Date(Date.now() - overdueMs).toISOString()
     const query = `ExecutionStatus = 'Running' AND StartTime < '${before}' AND PurchaseStatus != 'NEEDS_ATTENTION'`
     for await (const { workflowId } of client.workflow.list({ query })) {
-      await flagOnce(workflowId.replace(/^purchase-/, ''), 'saga_overdue')
+      await flagOnce(purchaseIdOf(workflowId), 'saga_overdue')
     }
   }
 
