@@ -248,19 +248,16 @@ function shedLoad<T extends Routes>({
     if (inFlight >= maxInFlight) throw refusal()
     inFlight += 1
     let begun = false
+    let tooLate: NodeJS.Timeout | undefined
+    const leaveQueue = () => {
+      clearTimeout(tooLate)
+      waiting.delete(begin)
+    }
     const begin = () => {
       leaveQueue()
       begun = true
       running += 1
       next()
-    }
-    const tooLate = setTimeout(() => {
-      leaveQueue()
-      next(refusal())
-    }, turnDeadlineMs)
-    const leaveQueue = () => {
-      clearTimeout(tooLate)
-      waiting.delete(begin)
     }
     response.once('close', () => {
       inFlight -= 1
@@ -270,8 +267,15 @@ function shedLoad<T extends Routes>({
       const [first] = waiting
       first?.()
     })
-    if (running < maxAtOnce) begin()
-    else waiting.add(begin)
+    if (running < maxAtOnce) {
+      begin()
+      return
+    }
+    waiting.add(begin)
+    tooLate = setTimeout(() => {
+      leaveQueue()
+      next(refusal())
+    }, turnDeadlineMs)
   }
 }
 
