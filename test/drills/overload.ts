@@ -4,6 +4,7 @@ import { Client } from 'pg'
 import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, postPurchases, type Shop } from '../../bench/load.ts'
 import { printReport, type Report, reconcile } from '../../bench/reconcile.ts'
+import { arrivalTimes, onSchedule } from '../../bench/schedule.ts'
 import { countBy, summarize } from '../../bench/stats.ts'
 import { request } from '../../scripts/shop-client.ts'
 import { connectStack, databaseUrl, type Stack } from '../../scripts/stack-client.ts'
@@ -45,7 +46,6 @@ export type Overload = {
 type Post = { status: string; ms: number; id: string | undefined; rude: boolean }
 
 const watched = ['purchase', 'orchestrator']
-const tickMs = 20
 const sampleMs = 500
 const measuredPurchases = 60
 
@@ -114,20 +114,6 @@ async function post(api: string, { customer, products }: Shop, number: number): 
   }
 }
 
-/** Posts on time, whether or not what was posted before is answered. */
-async function flood(api: string, shop: Shop, perSecond: number, seconds: number): Promise<Post[]> {
-  const posts: Promise<Post>[] = []
-  const startedAt = performance.now()
-  for (;;) {
-    const elapsed = performance.now() - startedAt
-    const due = Math.floor((Math.min(elapsed, seconds * 1_000) / 1_000) * perSecond)
-    while (posts.length < due) posts.push(post(api, shop, posts.length))
-    if (elapsed >= seconds * 1_000) break
-    await sleep(tickMs)
-  }
-  return Promise.all(posts)
-}
-
 function watchMemory(stack: Pick<Stack, 'status'>) {
   const memory: Overload['memory'] = {}
   let watching = true
@@ -166,7 +152,9 @@ export async function overload(
   const rate = perSecond ?? Math.ceil(factor * (await measureRate(stack, shop)))
   const memory = watchMemory(stack)
   await memory.started
-  const posts = await flood(api, shop, rate, seconds)
+  const posts = await onSchedule(arrivalTimes(rate * 60, seconds), (index) =>
+    post(api, shop, index),
+  )
 
   const endedPostingAt = performance.now()
   await waitForEnds(stack, recoverySeconds * 1_000)
