@@ -8,8 +8,6 @@ export type Drill = {
   purchases: number
   short: number
   run(rig: Rig): Promise<void>
-  /** Why it cannot run here. */
-  missing?: () => string | undefined
 }
 
 /** One that needs no stack of its own: it is a test file, and the titles in it. */
