@@ -24,7 +24,7 @@ describe('loadConfig', () => {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 3001,
       LOG_LEVEL: 'info',
-      MAX_IN_FLIGHT: 256,
+      MAX_IN_FLIGHT: 1024,
       APP_ENV: 'production',
       KAFKA_BROKERS: ['127.0.0.1:9092', '127.0.0.1:9093'],
       KAFKA_TOPIC_PREFIX: '',
