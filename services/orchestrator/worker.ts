@@ -2,6 +2,7 @@ import { Worker, type WorkerOptions } from '@temporalio/worker'
 import { createActivities } from '../../activities/index.ts'
 import { type Temporal, taskQueue } from '../../shared/temporal.ts'
 import { bundledWorkflows } from './workflow-bundle.ts'
+import { inThisThread } from './workflow-sandbox.ts'
 
 /** For sagas that another replica started. */
 const spareSlots = 40
@@ -12,6 +13,7 @@ const spareSlots = 40
  * publish its command.
  */
 export const workerOptions = {
+  ...inThisThread,
   maxConcurrentWorkflowTaskPolls: 16,
   maxConcurrentActivityTaskPolls: 2,
   stickyQueueScheduleToStartTimeout: '3 s',
