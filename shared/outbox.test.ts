@@ -31,7 +31,10 @@ describe('the outbox', () => {
     data: { first_name: 'An', purchase_id: randomUUID() },
     ...overrides,
   })
-  const add = (mail: EmailRequested) => addToOutbox(prisma, 'emailRequested', mail.key, mail)
+  const add = async (mail: EmailRequested) => {
+    const added = await addToOutbox(prisma, 'emailRequested', [{ key: mail.key, body: mail }])
+    return added.has(mail.key)
+  }
 
   /** A relay to somewhere that remembers the keys it was given. */
   async function relayTo(publish: Publish) {
@@ -56,7 +59,7 @@ describe('the outbox', () => {
 
     await assert.rejects(
       prisma.$transaction(async (tx) => {
-        await addToOutbox(tx, 'emailRequested', mail.key, mail)
+        await addToOutbox(tx, 'emailRequested', [{ key: mail.key, body: mail }])
         throw new Error('rolled back')
       }),
       /rolled back/,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type EventBody, type EventName, events } from './contracts/events.ts'
 import type { Sql } from './inbox.ts'
 import type { Logger } from './logger.ts'
@@ -8,26 +9,31 @@ type Row = { id: bigint; event: EventName; payload: EventBody<EventName> }
 
 const batchSize = 100
 const pollMs = 1_000
+/** After a look the next one waits, so that a crowd of nudges costs five looks a second. */
+const restMs = 200
 /** Shorter than a transaction may take: the batch is published inside one. */
 const publishDeadlineMs = 5_000
 /** Any number that no other advisory lock of the database has. */
 const relayLock = 7_283_651
 
 /**
- * Stores an event in the caller's transaction, so that it happens if and only if the rest of it does. False when
- * the outbox has, or had, an event with this key.
+ * Stores events in the caller's transaction, so that they happen if and only if the rest of it does. The keys of
+ * those that are new: the outbox has, or had, the others.
  */
 export async function addToOutbox<N extends EventName>(
   tx: Sql,
   event: N,
-  key: string,
-  body: EventBody<N>,
-): Promise<boolean> {
-  const payload = JSON.stringify(events[event].body.parse(body))
-  const inserted = await tx.$executeRaw`
-    INSERT INTO outbox (event, key, payload) VALUES (${event}, ${key}, ${payload}::jsonb)
-    ON CONFLICT (key) DO NOTHING`
-  return inserted === 1
+  entries: { key: string; body: EventBody<N> }[],
+): Promise<Set<string>> {
+  // In one order everywhere, so that no two transactions wait for each other.
+  const sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const keys = sorted.map(({ key }) => key)
+  const payloads = sorted.map(({ body }) => JSON.stringify(events[event].body.parse(body)))
+  const rows = await tx.$queryRaw<{ key: string }[]>`
+    INSERT INTO outbox (event, key, payload)
+    SELECT ${event}, key, payload::jsonb FROM unnest(${keys}::text[], ${payloads}::text[]) AS given (key, payload)
+    ON CONFLICT (key) DO NOTHING RETURNING key`
+  return new Set(rows.map(({ key }) => key))
 }
 
 /**
@@ -78,11 +84,13 @@ export function startRelay({
 }) {
   let running: Promise<void> | undefined
   let again = false
+  const closing = new AbortController()
 
   async function drain(): Promise<void> {
     do {
       again = false
       while ((await inTransaction((tx) => relayBatch(tx, publish))) === batchSize);
+      await sleep(restMs, undefined, { signal: closing.signal }).catch(() => undefined)
     } while (again)
   }
 
@@ -102,6 +110,7 @@ export function startRelay({
       relay().catch((err) => logger.warn({ err }, 'the outbox waits for the next poll'))
     },
     async close(): Promise<void> {
+      closing.abort()
       await sweep.close()
       await running?.catch(() => undefined)
     },

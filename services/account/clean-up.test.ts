@@ -131,7 +131,7 @@ describe('the clean-up of accounts', () => {
 
   it('forgets mails that were sent before the retention, and no other', async () => {
     const [old, young, unsent] = [aMail(), aMail(), aMail()]
-    for (const mail of [old, young, unsent]) await repository.addMail(mail)
+    await repository.addMails([old, young, unsent])
     const sent = (key: string, minutes: number) =>
       database.query(
         `UPDATE outbox SET sent_at = now() - interval '${minutes} minutes' WHERE key = '${key}'`,
@@ -145,8 +145,7 @@ describe('the clean-up of accounts', () => {
     await cleanUp()
 
     assert.equal(await count('outbox', `key = '${old.key}'`), 0)
-    assert.equal(await repository.addMail(young), false)
-    assert.equal(await repository.addMail(unsent), false)
+    assert.equal((await repository.addMails([young, unsent])).size, 0)
   })
 
   it('takes a bounded batch at a time, and replicas different ones', async () => {

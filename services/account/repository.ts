@@ -3,7 +3,7 @@ import type { EmailRequested } from '../../shared/contracts/mail.ts'
 import type { Sql } from '../../shared/inbox.ts'
 import { addToOutbox, forgetSent } from '../../shared/outbox.ts'
 import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
-import type { CodeKind } from './mails.ts'
+import type { Addressee, CodeKind } from './mails.ts'
 import type { NewSession, StoredRefreshToken } from './tokens.ts'
 
 export type { Account }
@@ -12,6 +12,8 @@ export type NewAccount = Pick<
   'email' | 'passwordHash' | 'firstName' | 'lastName' | 'address' | 'phoneNumber'
 >
 export type NewCode = { kind: CodeKind; codeHash: string; expiresAt: Date }
+/** Whose a session is, as far as other services may know. */
+export type SessionOwner = { accountId: string; emailVerified: boolean }
 /** What came of the use of a refresh token; `reused` ended its session. */
 export type Rotation =
   | { outcome: 'rotated' | 'reused'; accountId: string; sessionId: string }
@@ -43,7 +45,7 @@ export async function connectRepository(config: DatabaseConfig) {
             },
             select: { id: true },
           })
-          await addToOutbox(tx, 'emailRequested', mail.key, mail)
+          await addMails(tx, [mail])
           return id
         })
       } catch (error) {
@@ -52,8 +54,21 @@ export async function connectRepository(config: DatabaseConfig) {
       }
     },
 
-    findAccount: (id: string): Promise<Account | null> =>
-      prisma.account.findUnique({ where: { id } }),
+    /** Whom mails go to, by account id. */
+    async findAddressees(ids: string[]): Promise<Map<string, Addressee>> {
+      const rows = await prisma.$queryRaw<(Addressee & { id: string })[]>`
+        SELECT id, email, first_name AS "firstName" FROM accounts WHERE id = ANY(${ids}::uuid[])`
+      return new Map(rows.map(({ id, ...addressee }) => [id, addressee]))
+    },
+
+    /** Whose the sessions are that have not ended, by session id. */
+    async findOwners(sessionIds: string[]): Promise<Map<string, SessionOwner>> {
+      const rows = await prisma.$queryRaw<(SessionOwner & { id: string })[]>`
+        SELECT s.id, a.id AS "accountId", a.email_verified_at IS NOT NULL AS "emailVerified"
+        FROM sessions s JOIN accounts a ON a.id = s.account_id
+        WHERE s.id = ANY(${sessionIds}::uuid[]) AND s.ended_at IS NULL AND s.expires_at > now()`
+      return new Map(rows.map(({ id, ...owner }) => [id, owner]))
+    },
 
     findAccountByEmail: (email: string): Promise<Account | null> =>
       prisma.account.findUnique({ where: { email } }),
@@ -137,7 +152,7 @@ export async function connectRepository(config: DatabaseConfig) {
               THEN now() ELSE c.counted_since END
           WHERE c.sent < ${maxCodesPerHour} OR c.counted_since < now() - interval '1 hour'`
         if (added === 0) return false
-        return addToOutbox(tx, 'emailRequested', mail.key, mail)
+        return (await addMails(tx, [mail])).has(mail.key)
       }),
 
     /** Takes one try at a code, before it is known whether it is right; undefined when there is none to be had. */
@@ -171,9 +186,8 @@ export async function connectRepository(config: DatabaseConfig) {
         return true
       }),
 
-    /** Stores a mail; false when it was asked for before. */
-    addMail: (mail: EmailRequested): Promise<boolean> =>
-      addToOutbox(prisma, 'emailRequested', mail.key, mail),
+    /** Stores mails; the keys of those that were not asked for before. */
+    addMails: (mails: EmailRequested[]): Promise<Set<string>> => addMails(prisma, mails),
 
     /**
      * Sessions that ended or expired this long ago, with their refresh tokens; a session that lives keeps all of
@@ -212,6 +226,11 @@ type UsedToken = {
   fresh: boolean
   rotated: boolean
   justRotated: boolean | null
+}
+
+function addMails(tx: Sql, mails: EmailRequested[]): Promise<Set<string>> {
+  const entries = mails.map((mail) => ({ key: mail.key, body: mail }))
+  return addToOutbox(tx, 'emailRequested', entries)
 }
 
 function sessionData({ id, expiresAt, refresh }: NewSession) {

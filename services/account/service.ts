@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Caller } from '../../shared/auth.ts'
+import { createBatchedRead } from '../../shared/batched-read.ts'
+import { createBatchedWrite } from '../../shared/batched-write.ts'
 import type {
   Delivery,
   EmailOnly,
@@ -15,6 +17,7 @@ import type {
   VerifyEmail,
 } from '../../shared/contracts/account.ts'
 import type { AttentionNeeded, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type { EmailRequested } from '../../shared/contracts/mail.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Relay } from '../../shared/outbox.ts'
@@ -40,6 +43,13 @@ export type AccountService = ReturnType<typeof createAccountService>
 /** Accounts, and the tokens by which the other services know them. */
 export function createAccountService(deps: Deps) {
   const { repository, passwords, tokens, outbox, logger } = deps
+
+  const findOwner = createBatchedRead(repository.findOwners)
+  const findAddressee = createBatchedRead(repository.findAddressees)
+  const addMail = createBatchedWrite(async (mails: EmailRequested[]) => {
+    const added = await repository.addMails(mails)
+    return mails.map(({ key }) => added.has(key))
+  })
 
   function pair(accountId: string, sessionId: string, refreshToken: string): TokenPair {
     return {
@@ -71,7 +81,7 @@ export function createAccountService(deps: Deps) {
   /** The account of a caller whose session has not ended. */
   async function accountOf({ accountId, sessionId }: Caller): Promise<Account> {
     const account = await repository.findAccountOfSession(accountId, sessionId)
-    if (!account) throw new AppError('unauthorized', 'the session has ended')
+    if (!account) throw sessionEnded()
     return account
   }
 
@@ -184,22 +194,24 @@ export function createAccountService(deps: Deps) {
 
     /** Whose an access token is that is good now. */
     async authenticate(accessToken: string) {
-      const account = await accountOf(tokens.verifyAccess(accessToken))
-      return { account_id: account.id, email_verified: account.emailVerifiedAt !== null }
+      const { accountId, sessionId } = tokens.verifyAccess(accessToken)
+      const owner = await findOwner(sessionId)
+      if (owner?.accountId !== accountId) throw sessionEnded()
+      return { account_id: accountId, email_verified: owner.emailVerified }
     },
 
     /** Tells the customer how a purchase ended: once, however often that is announced. */
     async mailPurchaseEnded(ended: PurchaseEnded): Promise<void> {
       // Nobody is known to have made a purchase that could not be read.
       if (ended.customer_id === null) return
-      const account = await repository.findAccount(ended.customer_id)
-      const mail = account && purchaseMail(ended, account)
-      if (mail && (await repository.addMail(mail))) outbox.nudge()
+      const customer = await findAddressee(ended.customer_id)
+      const mail = customer && purchaseMail(ended, customer)
+      if (mail && (await addMail(mail))) outbox.nudge()
     },
 
     /** Tells the operator of a purchase that cannot go on by itself: once. */
     async mailAttention(needed: AttentionNeeded): Promise<void> {
-      if (await repository.addMail(attentionMail(needed, deps.operatorEmail))) outbox.nudge()
+      if (await addMail(attentionMail(needed, deps.operatorEmail))) outbox.nudge()
     },
   }
 }
@@ -208,6 +220,10 @@ function refuseCommon(password: string): void {
   if (!isCommonPassword(password)) return
   const rule = 'is one of the most common passwords'
   throw new AppError('invalid', `password: ${rule}`, { fields: [{ field: 'password', rule }] })
+}
+
+function sessionEnded(): AppError {
+  return new AppError('unauthorized', 'the session has ended')
 }
 
 function badCode(): AppError {

@@ -3,12 +3,12 @@ import { createRequire } from 'node:module'
 type Create = (bundle: unknown, timeoutMs: number | undefined, ...rest: unknown[]) => unknown
 
 const require = createRequire(import.meta.url)
-const sandbox: { ReusableVMWorkflowCreator: { create: Create } } = require(
-  '@temporalio/worker/lib/workflow/reusable-vm.js',
-)
-const shared: { globalHandlers: { setPromiseHook(): void } } = require(
-  '@temporalio/worker/lib/workflow/vm-shared.js',
-)
+const sandbox: {
+  ReusableVMWorkflowCreator: { create: Create }
+} = require('@temporalio/worker/lib/workflow/reusable-vm.js')
+const shared: {
+  globalHandlers: { setPromiseHook(): void }
+} = require('@temporalio/worker/lib/workflow/vm-shared.js')
 
 /**
  * The worker's way to run workflows in the thread that also talks to Kafka and Temporal, so that no activation is
@@ -22,7 +22,11 @@ const shared: { globalHandlers: { setPromiseHook(): void } } = require(
 export const inThisThread = { debugMode: true } as const
 
 const { create } = sandbox.ReusableVMWorkflowCreator
-sandbox.ReusableVMWorkflowCreator.create = function createWithoutLimit(bundle, _timeoutMs, ...rest) {
+sandbox.ReusableVMWorkflowCreator.create = function createWithoutLimit(
+  bundle,
+  _timeoutMs,
+  ...rest
+) {
   return create.call(this, bundle, undefined, ...rest)
 }
 shared.globalHandlers.setPromiseHook = () => {}

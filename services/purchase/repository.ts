@@ -1,5 +1,4 @@
 import {
-  Prisma,
   PrismaClient,
   type Purchase,
   type PurchaseAction,
@@ -31,35 +30,34 @@ export type Progress = {
   at: Date
 }
 
-const uniqueViolation = 'P2002'
 const open = { in: ['ACCEPTED', 'PROCESSING'] }
 const oldestFirst = { steps: { orderBy: { sequence: 'asc' } } } as const
 
+/**
+ * What changes several purchases in one statement first locks them in the order of their ids, so that no two
+ * statements wait for each other.
+ */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
   return {
-    /** Stores an accepted purchase; null when the customer used this idempotency key before. */
-    async insert({ accepted, idempotencyKey, bodyHash }: NewPurchase): Promise<Purchase | null> {
-      try {
-        return await prisma.purchase.create({
-          data: {
-            id: accepted.purchase_id,
-            customerId: accepted.customer_id,
-            idempotencyKey,
-            bodyHash,
-            lines: accepted.lines,
-            amount: BigInt(accepted.amount),
-            currencyCode: accepted.currency_code,
-            paymentMethod: accepted.payment_method,
-            status: 'ACCEPTED',
-          },
-        })
-      } catch (error) {
-        const known = error instanceof Prisma.PrismaClientKnownRequestError
-        if (known && error.code === uniqueViolation) return null
-        throw error
-      }
+    /** Stores accepted purchases; the ids of those whose customers have not used their idempotency keys before. */
+    async insert(purchases: NewPurchase[]): Promise<Set<string>> {
+      const given = purchases.map(({ accepted, idempotencyKey, bodyHash }) => ({
+        ...accepted,
+        idempotency_key: idempotencyKey,
+        body_hash: bodyHash,
+      }))
+      const rows = await prisma.$queryRaw<{ id: string }[]>`
+        INSERT INTO purchases (id, customer_id, idempotency_key, body_hash, lines, amount, currency_code,
+          payment_method, status, updated_at)
+        SELECT purchase_id, customer_id, idempotency_key, body_hash, lines, amount, currency_code,
+          payment_method, 'ACCEPTED', now()
+        FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS given (purchase_id uuid,
+          customer_id uuid, idempotency_key text, body_hash text, lines jsonb, amount bigint,
+          currency_code text, payment_method text)
+        ON CONFLICT DO NOTHING RETURNING id`
+      return new Set(rows.map(({ id }) => id))
     },
 
     findByKey: (customerId: string, idempotencyKey: string): Promise<Purchase | null> =>
@@ -88,7 +86,10 @@ export async function connectRepository(config: DatabaseConfig) {
     /** Raw, since `updated_at` tells when the purchase itself last changed. */
     async markPublished(ids: string[]): Promise<void> {
       await prisma.$executeRaw`
-        UPDATE purchases SET published_at = now() WHERE id = ANY(${ids}::uuid[])`
+        WITH theirs AS MATERIALIZED (
+          SELECT id FROM purchases WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR NO KEY UPDATE
+        )
+        UPDATE purchases SET published_at = now() FROM theirs WHERE purchases.id = theirs.id`
     },
 
     /** Rows whose event is missing, oldest first; younger ones than `olderThanMs` may be on their way. */
@@ -99,27 +100,42 @@ export async function connectRepository(config: DatabaseConfig) {
         take: limit,
       }),
 
-    /** Adds a step that is not there yet, and moves an accepted purchase on; one round trip. */
-    async addProgress({ purchaseId, sequence, name, outcome, reason, at }: Progress) {
+    /** Adds the steps that are not there yet, and moves accepted purchases on; one round trip. */
+    async addProgress(steps: Progress[]): Promise<void> {
       await prisma.$executeRaw`
-        WITH step AS (
-          INSERT INTO purchase_steps (purchase_id, sequence, name, outcome, reason, at)
-          SELECT id, ${sequence}::int, ${name}, ${outcome}, ${reason}, ${at}
-          FROM purchases WHERE id = ${purchaseId}::uuid
-          ON CONFLICT DO NOTHING
-          RETURNING purchase_id
+        WITH given AS (
+          SELECT * FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb) AS step ("purchaseId" uuid,
+            sequence int, name text, outcome text, reason text, at timestamptz)
+        ), accepted AS MATERIALIZED (
+          SELECT id FROM purchases
+          WHERE id IN (SELECT "purchaseId" FROM given) AND status = 'ACCEPTED'
+          ORDER BY id FOR NO KEY UPDATE
+        ), moved AS (
+          UPDATE purchases SET status = 'PROCESSING', updated_at = now()
+          FROM accepted WHERE purchases.id = accepted.id
         )
-        UPDATE purchases SET status = 'PROCESSING', updated_at = now()
-        FROM step WHERE id = step.purchase_id AND status = 'ACCEPTED'`
+        INSERT INTO purchase_steps (purchase_id, sequence, name, outcome, reason, at)
+        SELECT id, sequence, name, outcome, given.reason, at
+        FROM given JOIN purchases ON id = "purchaseId"
+        ON CONFLICT DO NOTHING`
     },
 
-    /** Ends a purchase; one that has ended stays as it is. */
-    async end({ purchase_id, status, reason, failed_step }: PurchaseEnded): Promise<boolean> {
-      const changed = await prisma.purchase.updateMany({
-        where: { id: purchase_id, status: open },
-        data: { status, reason, failedStep: failed_step, needsAttentionAt: null },
-      })
-      return changed.count === 1
+    /** Ends purchases, each once; those that have ended stay as they are. The ids of those that ended now. */
+    async end(ends: PurchaseEnded[]): Promise<Set<string>> {
+      const rows = await prisma.$queryRaw<{ id: string }[]>`
+        WITH given AS (
+          SELECT * FROM jsonb_to_recordset(${JSON.stringify(ends)}::jsonb) AS ended (purchase_id uuid,
+            status text, reason text, failed_step text)
+        ), unfinished AS MATERIALIZED (
+          SELECT id FROM purchases
+          WHERE id IN (SELECT purchase_id FROM given) AND status IN ('ACCEPTED', 'PROCESSING')
+          ORDER BY id FOR NO KEY UPDATE
+        )
+        UPDATE purchases SET status = given.status, reason = given.reason,
+          failed_step = given.failed_step, needs_attention_at = NULL, updated_at = now()
+        FROM given JOIN unfinished ON unfinished.id = given.purchase_id
+        WHERE purchases.id = unfinished.id RETURNING purchases.id`
+      return new Set(rows.map(({ id }) => id))
     },
 
     /** Notes the wish to cancel on a purchase that has not ended; null when the customer has no such purchase. */

@@ -100,7 +100,7 @@ describe('a purchase and its saga', function () {
       currency_code: 'VND',
       payment_method: 'sim_ok',
     }
-    await repository.insert({ accepted, idempotencyKey: null, bodyHash: 'hash' })
+    await repository.insert([{ accepted, idempotencyKey: null, bodyHash: 'hash' }])
     return { id: accepted.purchase_id, caller: accepted.customer_id }
   }
 

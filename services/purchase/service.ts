@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Caller } from '../../shared/auth.ts'
+import { createBatchedRead } from '../../shared/batched-read.ts'
+import { createBatchedWrite } from '../../shared/batched-write.ts'
 import { commands } from '../../shared/contracts/commands.ts'
 import type {
   OperatorActed,
@@ -21,7 +23,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
 import type { Answer, Answers } from './answers.ts'
 import type { ProgressFeed } from './progress-feed.ts'
-import type { Progress, PurchaseRow, Repository } from './repository.ts'
+import type { NewPurchase, Progress, PurchaseRow, Repository } from './repository.ts'
 import { acceptance, hasEnded, statusOf, toPurchase } from './views.ts'
 
 type Deps = {
@@ -48,10 +50,37 @@ const unpublishedAfterMs = 5_000
 /** Older than any request to cancel that is still under way. */
 const undeliveredAfterMs = 3_000
 const sweepBatch = 200
+/** Steps of progress wait this long for others, so that they cost the database a statement for many. */
+const progressLingerMs = 50
 
 export function createPurchaseService(deps: Deps) {
   const { repository, logger } = deps
   let published: string[] = []
+
+  const readPrice = createBatchedRead(async (product_ids) => {
+    const { products } = await deps.products.GetProducts({ product_ids })
+    return new Map(products.map((product) => [product.id, product]))
+  })
+  const readSession = createBatchedRead(async (tokens) => {
+    const asked = tokens.map((access_token) => deps.accounts.Authenticate({ access_token }))
+    const answers = await Promise.allSettled(asked)
+    return new Map(tokens.map((token, index) => [token, answers[index]]))
+  })
+  const insert = createBatchedWrite(async (purchases: NewPurchase[]) => {
+    const stored = await repository.insert(purchases)
+    return purchases.map(({ accepted }) => stored.has(accepted.purchase_id))
+  })
+  const addStep = createBatchedWrite(
+    async (steps: Progress[]) => {
+      await repository.addProgress(steps)
+      return steps.map(() => undefined)
+    },
+    { lingerMs: progressLingerMs },
+  )
+  const endOne = createBatchedWrite(async (ends: PurchaseEnded[]) => {
+    const ended = await repository.end(ends)
+    return ends.map(({ purchase_id }) => ended.has(purchase_id))
+  })
 
   async function create(
     caller: Caller,
@@ -80,23 +109,28 @@ export function createPurchaseService(deps: Deps) {
       payment_method: body.payment.method,
     }
     const key = idempotencyKey ?? null
-    const row = await repository.insert({ accepted, idempotencyKey: key, bodyHash })
-    if (!row) {
+    if (!(await insert({ accepted, idempotencyKey: key, bodyHash }))) {
       const stored = await repository.findByKey(caller.accountId, idempotencyKey ?? '')
       if (!stored) throw new AppError('unavailable', 'the purchase could not be stored; try again')
       return repeated(toFirst(stored), bodyHash)
     }
+    const answer = acceptance({
+      id: accepted.purchase_id,
+      amount: BigInt(accepted.amount),
+      currencyCode: accepted.currency_code,
+    })
     if (idempotencyKey !== undefined) {
-      deps.answers?.keep(caller.accountId, idempotencyKey, toFirst(row))
+      deps.answers?.keep(caller.accountId, idempotencyKey, { bodyHash, accepted: answer })
     }
     await publishAccepted(accepted)
-    return acceptance(row)
+    return answer
   }
 
   /** Asks account whether the caller may buy: the token may be good and its session ended. */
   async function authenticate({ token }: Caller): Promise<void> {
-    const { email_verified } = await deps.accounts.Authenticate({ access_token: token })
-    if (deps.requireVerifiedEmail && !email_verified) {
+    const answer = await readSession(token)
+    if (answer?.status !== 'fulfilled') throw answer?.reason
+    if (deps.requireVerifiedEmail && !answer.value.email_verified) {
       throw new AppError('forbidden', 'verify your email address first')
     }
   }
@@ -119,10 +153,9 @@ export function createPurchaseService(deps: Deps) {
       const id = product_id.toLowerCase()
       quantities.set(id, (quantities.get(id) ?? 0) + quantity)
     }
-    const { products } = await deps.products.GetProducts({ product_ids: [...quantities.keys()] })
-    const found = new Map(products.map((product) => [product.id, product]))
-    return [...quantities].map(([product_id, quantity]) => {
-      const product = found.get(product_id)
+    const products = await Promise.all([...quantities.keys()].map(readPrice))
+    return [...quantities].map(([product_id, quantity], position) => {
+      const product = products[position]
       if (!product) {
         const index = items.findIndex((item) => item.product_id.toLowerCase() === product_id)
         throw unprocessable(`order_items.${index}.product_id`, 'there is no such product')
@@ -234,7 +267,7 @@ export function createPurchaseService(deps: Deps) {
     },
 
     async addProgress(progress: Progress): Promise<void> {
-      await repository.addProgress(progress)
+      await addStep(progress)
       deps.feed.note(progress.purchaseId)
     },
 
@@ -242,7 +275,7 @@ export function createPurchaseService(deps: Deps) {
     async end(ended: PurchaseEnded): Promise<void> {
       const failed = Object.values(commands).find(({ step }) => step === ended.failed_step)
       if (failed && ended.status === 'REJECTED') {
-        await repository.addProgress({
+        await addStep({
           purchaseId: ended.purchase_id,
           sequence: failed.sequence,
           name: failed.step,
@@ -251,7 +284,7 @@ export function createPurchaseService(deps: Deps) {
           at: new Date(),
         })
       }
-      const changed = await repository.end(ended)
+      const changed = await endOne(ended)
       deps.feed.note(ended.purchase_id)
       logger.info(
         { purchase_id: ended.purchase_id, status: ended.status, changed },

@@ -6,7 +6,9 @@ import type { PurchaseRow, PurchaseWithSteps } from './repository.ts'
 type StoredStep = PurchaseWithSteps['steps'][number]
 
 /** What whoever made the purchase was answered. */
-export function acceptance(row: PurchaseRow): AcceptedPurchase {
+export function acceptance(
+  row: Pick<PurchaseRow, 'id' | 'amount' | 'currencyCode'>,
+): AcceptedPurchase {
   return {
     purchase_id: row.id,
     status: 'ACCEPTED',
