@@ -7,15 +7,12 @@ import {
 import type { CreateCategory, UpdateProduct } from '../../shared/contracts/product.ts'
 import type { LateId, LateIds } from '../../shared/cuckoo.ts'
 import { newId } from '../../shared/ids.ts'
-import type { Sql } from '../../shared/inbox.ts'
+import type { Command } from '../../shared/participant.ts'
 import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
+import { holdNew, inTransaction, type Line, sellAll, type Transaction } from './stock-repository.ts'
 
-export type { StoredCategory, StoredProduct }
+export type { Line, StoredCategory, StoredProduct }
 export type Repository = Awaited<ReturnType<typeof connectRepository>>
-type Transaction = ReturnType<typeof inTransaction>
-
-export type Line = { productId: string; quantity: number }
-type Hold = Line & { status: 'HELD' | 'SOLD' | 'RELEASED' }
 
 /** What everybody may see of a product. */
 export type ProductView = Pick<
@@ -53,6 +50,11 @@ export async function connectRepository(config: DatabaseConfig) {
     /** Runs `work` in one transaction: all that it does with what it is given, or nothing. */
     transaction: <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
       prisma.$transaction((tx) => work(inTransaction(tx))),
+
+    holdNew: (command: Command<'reserveStock'>, lines: Line[]): Promise<boolean> =>
+      holdNew(prisma, command, lines),
+
+    sellAll: (purchaseIds: string[]): Promise<string[]> => sellAll(prisma, purchaseIds),
 
     listCategories: ({ limit, cursor }: PageQuery): Promise<StoredCategory[]> =>
       prisma.category.findMany({ where: before(cursor), orderBy: { id: 'desc' }, take: limit + 1 }),
@@ -130,91 +132,6 @@ export async function connectRepository(config: DatabaseConfig) {
 
     answers: () => databaseAnswers(prisma),
     close: () => prisma.$disconnect(),
-  }
-}
-
-/**
- * What a transaction can do. Everything that moves stock first locks all its products in the order of their ids, so
- * that no two transactions wait for each other. The locks leave foreign key checks alone.
- */
-function inTransaction(tx: Prisma.TransactionClient) {
-  return {
-    sql: tx as Sql,
-
-    /** Locks the products that exist and tells how much of each is free, by id. */
-    async lockStock(productIds: string[]): Promise<Map<string, number>> {
-      const rows = await tx.$queryRaw<{ id: string; stock: number }[]>`
-        SELECT id, stock FROM products WHERE id = ANY(${productIds}::uuid[])
-        ORDER BY id FOR NO KEY UPDATE`
-      return new Map(rows.map(({ id, stock }) => [id, stock]))
-    },
-
-    /** Takes the lines, one per product, out of the free stock; the count of products where that was possible. */
-    hold(purchaseId: string, lines: Line[]): Promise<number> {
-      const productIds = lines.map((line) => line.productId)
-      const quantities = lines.map((line) => line.quantity)
-      return tx.$executeRaw`
-        WITH line AS (
-          SELECT * FROM unnest(${productIds}::uuid[], ${quantities}::int[]) AS l (product_id, quantity)
-        ), held AS (
-          INSERT INTO holds (purchase_id, product_id, quantity, status)
-          SELECT ${purchaseId}::uuid, product_id, quantity, 'HELD' FROM line
-        )
-        UPDATE products SET stock = stock - quantity, held = held + quantity, updated_at = now()
-        FROM line WHERE id = product_id AND stock >= quantity`
-    },
-
-    /** Locks what a purchase took, and the products that it took it from. */
-    lockHolds: (purchaseId: string): Promise<Hold[]> =>
-      tx.$queryRaw<Hold[]>`
-        SELECT product_id AS "productId", quantity, status
-        FROM holds JOIN products ON id = product_id WHERE purchase_id = ${purchaseId}::uuid
-        ORDER BY id FOR NO KEY UPDATE`,
-
-    /** Gives what a purchase holds back to the free stock. */
-    release: (purchaseId: string): Promise<number> =>
-      tx.$executeRaw`
-        WITH released AS (
-          UPDATE holds SET status = 'RELEASED', updated_at = now()
-          WHERE purchase_id = ${purchaseId}::uuid AND status = 'HELD'
-          RETURNING product_id, quantity
-        )
-        UPDATE products SET held = held - quantity, stock = stock + quantity, updated_at = now()
-        FROM released WHERE id = product_id`,
-
-    /** Sells what a purchase holds. */
-    sell: (purchaseId: string): Promise<number> =>
-      tx.$executeRaw`
-        WITH taken AS (
-          UPDATE holds SET status = 'SOLD', updated_at = now()
-          WHERE purchase_id = ${purchaseId}::uuid AND status = 'HELD'
-          RETURNING product_id, quantity
-        )
-        UPDATE products SET held = held - quantity, sold = sold + quantity, updated_at = now()
-        FROM taken WHERE id = product_id`,
-
-    async lockProduct(id: string): Promise<StoredProduct | null> {
-      await tx.$queryRaw`SELECT 1 FROM products WHERE id = ${id}::uuid FOR NO KEY UPDATE`
-      return tx.product.findUnique({ where: { id } })
-    },
-
-    /** The quantity of the restock that was done under this key. */
-    async findRestock(productId: string, idempotencyKey: string): Promise<number | undefined> {
-      const where = { productId_idempotencyKey: { productId, idempotencyKey } }
-      return (await tx.restock.findUnique({ where }))?.quantity
-    },
-
-    async restock(
-      productId: string,
-      idempotencyKey: string,
-      quantity: number,
-    ): Promise<StoredProduct> {
-      await tx.restock.create({ data: { productId, idempotencyKey, quantity } })
-      return tx.product.update({
-        where: { id: productId },
-        data: { stock: { increment: quantity }, received: { increment: quantity } },
-      })
-    },
   }
 }
 

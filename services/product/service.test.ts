@@ -48,8 +48,20 @@ describe('stock', () => {
   function setUp({ overdueMs = 60_000 } = {}) {
     const published: Outgoing[] = []
     const metrics = createMetrics('product')
+    const asked = { transactions: 0, sales: 0 }
+    const counted: Repository = {
+      ...repository,
+      transaction(work) {
+        asked.transactions++
+        return repository.transaction(work)
+      },
+      sellAll(purchaseIds) {
+        asked.sales++
+        return repository.sellAll(purchaseIds)
+      },
+    }
     const service = createProductService({
-      repository,
+      repository: counted,
       publish: async (_topic, message) => void published.push(message),
       logger: pino({ level: 'silent' }),
       metrics,
@@ -60,6 +72,7 @@ describe('stock', () => {
     return {
       service,
       published,
+      asked,
       ...createCommandHandlers(service),
       end: (purchase_id: string, status: TerminalStatus) =>
         purchaseEnded({
@@ -120,6 +133,19 @@ describe('stock', () => {
         [2, 'HELD'],
         [5, 'HELD'],
       ])
+    })
+
+    it('takes a new command in one statement, and tells any other in a transaction', async () => {
+      const { reserveStock, asked } = setUp()
+      const tea = await buildProduct(10)
+      const command = reserve(newId(), [line(tea, 1)])
+
+      await reserveStock(command)
+      assert.equal(asked.transactions, 0)
+      await reserveStock(command)
+      await reserveStock(reserve(newId(), [line(tea, 10)]))
+
+      assert.equal(asked.transactions, 2)
     })
 
     it('holds nothing when one line is short', async () => {
@@ -327,6 +353,23 @@ describe('stock', () => {
         [5, 'SOLD'],
       ])
       assert.equal(await alarms(), 0)
+    })
+
+    it('settles a crowd in few statements, and alarms over those alone that do not fit', async () => {
+      const { reserveStock, releaseStock, end, alarms, asked } = setUp()
+      const [tea, cup] = [await buildProduct(100), await buildProduct(100)]
+      const purchases = Array.from({ length: 20 }, newId)
+      for (const id of purchases) await reserveStock(reserve(id, [line(cup, 2), line(tea, 1)]))
+      const [released] = purchases
+      await releaseStock(release(released ?? ''))
+      asked.transactions = 0
+
+      await Promise.all([...purchases, newId()].map((id) => end(id, 'COMPLETED')))
+
+      assert.deepEqual(await counts(tea), [81, 0, 19])
+      assert.deepEqual(await counts(cup), [62, 0, 38])
+      assert.equal(await alarms(), 2)
+      assert.deepEqual(asked, { transactions: 2, sales: 2 })
     })
 
     for (const status of ['REJECTED', 'CANCELLED', 'RESOLVED'] as const) {

@@ -1,4 +1,5 @@
 import { Counter } from 'prom-client'
+import { createBatchedWrite } from '../../shared/batched-write.ts'
 import type { Reply, StockLine } from '../../shared/contracts/commands.ts'
 import type { EventBody } from '../../shared/contracts/events.ts'
 import { type ListQuery, page } from '../../shared/contracts/list.ts'
@@ -11,7 +12,7 @@ import type {
   UpdateProduct,
 } from '../../shared/contracts/product.ts'
 import { AppError, unprocessable } from '../../shared/errors.ts'
-import { handleDo, handleUndo } from '../../shared/inbox.ts'
+import { handleDo, handleUndo, isExpired } from '../../shared/inbox.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
 import type { Metrics } from '../../shared/metrics.ts'
@@ -130,6 +131,10 @@ function createStock({ repository, publish, logger, metrics, overdueMs }: Deps) 
     help: 'Purchases whose end does not fit what is held for them',
     registers: [metrics.registry],
   })
+  const sell = createBatchedWrite(async (purchaseIds: string[]) => {
+    const sold = new Set(await repository.sellAll(purchaseIds))
+    return purchaseIds.map((id) => sold.has(id))
+  })
   let lastOverdue = nilId
 
   function alarm(fields: object, message: string) {
@@ -150,8 +155,12 @@ function createStock({ repository, publish, logger, metrics, overdueMs }: Deps) 
       }))
     },
 
-    reserveStock(command: Command<'reserveStock'>): Promise<Reply<'reserveStock'>> {
+    /** A new command whose lines are free is one statement; every other one is told apart in a transaction. */
+    async reserveStock(command: Command<'reserveStock'>): Promise<Reply<'reserveStock'>> {
       const lines = mergeLines(command.body.lines)
+      if (!isExpired(command) && (await repository.holdNew(command, lines))) {
+        return { outcome: 'done' }
+      }
       return repository.transaction((tx) =>
         handleDo(tx.sql, command, async () => {
           const stock = await tx.lockStock(lines.map((line) => line.productId))
@@ -178,10 +187,11 @@ function createStock({ repository, publish, logger, metrics, overdueMs }: Deps) 
     },
 
     /** Sells what a completed purchase holds. Any other end has released it before, so nothing is left to do. */
-    settle({ purchase_id, status }: EventBody<'purchaseEnded'>): Promise<void> {
-      return repository.transaction(async (tx) => {
+    async settle({ purchase_id, status }: EventBody<'purchaseEnded'>): Promise<void> {
+      const completed = status === 'COMPLETED'
+      if (completed && (await sell(purchase_id))) return
+      await repository.transaction(async (tx) => {
         const holds = await tx.lockHolds(purchase_id)
-        const completed = status === 'COMPLETED'
         const fits = completed
           ? holds.length > 0 && holds.every((hold) => hold.status !== 'RELEASED')
           : holds.every((hold) => hold.status === 'RELEASED')
