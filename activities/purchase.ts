@@ -2,13 +2,11 @@ import type { AttentionNeeded, OperatorActed, PurchaseEnded } from '../shared/co
 import { sendEvent } from '../shared/messages.ts'
 import type { ActivityDeps } from './ask.ts'
 
-/** What the saga tells the world. `onEnd` hears in this process that a purchase has ended. */
-export function createPurchaseActivities(deps: ActivityDeps & { onEnd: (id: string) => void }) {
+/** What the saga tells the world. */
+export function createPurchaseActivities(deps: ActivityDeps) {
   return {
-    async announceEnd(ended: PurchaseEnded): Promise<void> {
-      await sendEvent(deps.publish, 'purchaseEnded', ended)
-      deps.onEnd(ended.purchase_id)
-    },
+    announceEnd: (ended: PurchaseEnded): Promise<void> =>
+      sendEvent(deps.publish, 'purchaseEnded', ended),
     announceAttention: (needed: AttentionNeeded): Promise<void> =>
       sendEvent(deps.publish, 'attentionNeeded', needed),
     announceAction: (acted: OperatorActed): Promise<void> =>

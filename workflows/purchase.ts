@@ -1,5 +1,5 @@
 // Replayed code: no clock, random, env or I/O here. The world is reached through activities.
-import { CancellationScope, upsertSearchAttributes } from '@temporalio/workflow'
+import { CancellationScope, proxySinks, upsertSearchAttributes } from '@temporalio/workflow'
 import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
 import { failedStep, failureReason, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 import { createCompensations } from './compensations.ts'
@@ -15,6 +15,9 @@ import {
   type StepSettings,
   take,
 } from './steps.ts'
+
+/** Heard in the process that runs the last task of a saga. */
+const { leaving } = proxySinks<{ leaving: { ended(purchaseId: string): void } }>()
 
 /*
  *   step             undo, added before its step runs
@@ -76,6 +79,7 @@ export async function purchase(
     await announceEnd(ended)
     await requests.allAnswered()
   })
+  leaving.ended(id)
   return ended
 }
 

@@ -89,12 +89,12 @@ export async function start(
   const activityDeps = {
     publish: kafka.publish,
     replies: { wait: waiters.wait, isUnwanted: waiters.isUnwanted, comeHere },
-    onEnd: gate.leave,
   }
   const worker = starting.adopt(
     await startWorker(temporal, activityDeps, {
       maxSagas: config.MAX_UNFINISHED_SAGAS,
       maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
+      onEnd: gate.leave,
     }),
     (open) => open.close(),
   )

@@ -28,9 +28,6 @@ type Deps = {
   recovery: Pick<Recovery, 'recover' | 'flag'>
 }
 
-/** With so few under way, a saga begins without a round trip through the server's queue. */
-const eagerSagas = 8
-
 /** One purchase id means one workflow, for ever: a second start is the first one. */
 export function sagaStart(workflowId: string) {
   return {
@@ -135,8 +132,7 @@ export function createSagas(deps: Deps) {
         const started = await unlessStarted(
           client.workflow.start<typeof purchase>('purchase', {
             ...startOf(accepted),
-            // Eager tasks pass by those that wait in the queue: when all is busy, no saga would come to its end.
-            requestEagerStart: gate.size <= eagerSagas,
+            requestEagerStart: true,
           }),
         )
         if (!started) gate.leave(purchase_id)

@@ -24,7 +24,11 @@ export const workerOptions = {
 export async function startWorker(
   temporal: Temporal,
   deps: Parameters<typeof createActivities>[0],
-  { maxSagas, maxCachedWorkflows }: { maxSagas: number; maxCachedWorkflows: number },
+  {
+    maxSagas,
+    maxCachedWorkflows,
+    onEnd,
+  }: { maxSagas: number; maxCachedWorkflows: number; onEnd: (purchaseId: string) => void },
 ) {
   const worker = await Worker.create({
     connection: temporal.connection,
@@ -33,6 +37,7 @@ export async function startWorker(
     workflowBundle: await bundledWorkflows(),
     activities: createActivities(deps),
     ...workerOptions,
+    sinks: { leaving: { ended: { fn: (_info, id: string) => onEnd(id) } } },
     maxCachedWorkflows,
     // A saga whose step waits here holds one of each.
     maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,
