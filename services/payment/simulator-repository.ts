@@ -16,6 +16,25 @@ export async function connectSimulatorRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
   return {
+    /** Stores a charge that is new as it was decided, with its ledger entry; false when there is one of its key. */
+    async insert(
+      charge: Charge,
+      { status = 'NEW', attempts = 0, entry }: Change,
+    ): Promise<boolean> {
+      const { key, amount, currencyCode, method } = charge
+      const rows = await prisma.$queryRaw<unknown[]>`
+        WITH charge AS (
+          INSERT INTO provider_charges (key, amount, currency_code, method, status, attempts)
+          VALUES (${key}, ${amount}::bigint, ${currencyCode}, ${method}, ${status}, ${attempts}::int)
+          ON CONFLICT DO NOTHING RETURNING key, amount, currency_code
+        ), entry AS (
+          INSERT INTO provider_ledger (key, kind, amount, currency_code)
+          SELECT key, ${entry ?? ''}, amount, currency_code FROM charge WHERE ${entry !== undefined}
+        )
+        SELECT 1 FROM charge`
+      return rows.length === 1
+    },
+
     /**
      * Decides on a charge under its row lock, which calls for one key wait for in turn, and writes the change with
      * its ledger entry in the same transaction. A key that is new begins as `charge`.

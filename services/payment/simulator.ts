@@ -29,9 +29,14 @@ export function createSimulator({
   refundFailures: number
 }): PaymentProvider {
   async function ask<A>(charge: Charge, decide: (stored: StoredCharge) => Decision<A>): Promise<A> {
-    const { answer } = await orUnavailable(repository.change(charge, decide))
-    if (answer === undefined) throw new ProviderUnavailableError('the simulated provider is away')
-    return answer
+    return answerOf(await orUnavailable(repository.change(charge, decide)))
+  }
+
+  /** A charge that is new is one statement. */
+  async function askFirst(charge: Charge): Promise<CaptureResult> {
+    const decision = decideCapture({ ...charge, status: 'NEW', attempts: 0 })
+    if (await orUnavailable(repository.insert(charge, decision))) return answerOf(decision)
+    return ask(charge, decideCapture)
   }
 
   function givingBackFails({ method, attempts }: StoredCharge): boolean {
@@ -67,13 +72,18 @@ export function createSimulator({
 
   return {
     async capture(charge) {
-      const answer = await ask(charge, decideCapture)
+      const answer = await askFirst(charge)
       return charge.method === 'sim_timeout' ? lost() : answer
     },
     void: (key) => ask({ ...unknownCharge, key }, decideVoid),
     refund: (key) => ask({ ...unknownCharge, key }, decideRefund),
     status: (key) => orUnavailable(repository.findStatus(key)),
   }
+}
+
+function answerOf<A>({ answer }: Decision<A>): A {
+  if (answer === undefined) throw new ProviderUnavailableError('the simulated provider is away')
+  return answer
 }
 
 function decideCapture({ key, status, method, attempts }: StoredCharge): Decision<CaptureResult> {
