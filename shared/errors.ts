@@ -1,5 +1,18 @@
-import { status as grpcStatus } from '@grpc/grpc-js'
+import type { status } from '@grpc/grpc-js'
 import { z } from 'zod'
+
+/** Written down here, so that a service without gRPC does not load its library. */
+const grpcStatus = {
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const satisfies { [Name in keyof typeof status]?: (typeof status)[Name] }
 
 /** One broken rule of a request: `field` as the client wrote it (`lines.0.quantity`). */
 const FieldError = z.object({ field: z.string(), rule: z.string() })
@@ -103,7 +116,7 @@ export function toProblem(error: unknown): Problem {
 }
 
 /** The only mapping from what was thrown to a gRPC status. */
-export function toGrpcError(error: unknown): { code: grpcStatus; details: string } {
+export function toGrpcError(error: unknown): { code: status; details: string } {
   if (!(error instanceof AppError)) return { code: grpcStatus.INTERNAL, details: 'internal error' }
   return { code: errorKinds[error.kind].grpc, details: error.message }
 }
