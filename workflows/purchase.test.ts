@@ -90,12 +90,14 @@ describe('purchase workflow', () => {
       announced: PurchaseEnded[]
       flagged: AttentionNeeded[]
       acted: OperatorActed[]
+      left: string[]
     }) => Promise<T>,
   ): Promise<T> {
     const calls: string[] = []
     const announced: PurchaseEnded[] = []
     const flagged: AttentionNeeded[] = []
     const acted: OperatorActed[] = []
+    const left: string[] = []
     const agreeable: Activities = {
       reserveStock: async () => done,
       releaseStock: async () => done,
@@ -126,8 +128,9 @@ describe('purchase workflow', () => {
       taskQueue,
       workflowBundle,
       activities: Object.fromEntries(noted),
+      sinks: { leaving: { ended: { fn: (_info, id: string) => left.push(id) } } },
     })
-    return worker.runUntil(body({ taskQueue, calls, announced, flagged, acted }))
+    return worker.runUntil(body({ taskQueue, calls, announced, flagged, acted, left }))
   }
 
   function start(taskQueue: string, accepted: PurchaseAccepted, patience = settings) {
@@ -140,18 +143,19 @@ describe('purchase workflow', () => {
   }
 
   function buy(overrides: Partial<Activities>, accepted = acceptedPurchase(), patience = settings) {
-    return withWorker(overrides, async ({ taskQueue, calls, announced }) => {
+    return withWorker(overrides, async ({ taskQueue, calls, announced, left }) => {
       const handle = await start(taskQueue, accepted, patience)
-      return { ended: await handle.result(), calls, announced, handle }
+      return { ended: await handle.result(), calls, announced, left, handle }
     })
   }
 
   it('takes every step in order, undoes nothing and announces COMPLETED', async () => {
     const accepted = acceptedPurchase()
 
-    const { ended, calls, announced } = await buy({}, accepted)
+    const { ended, calls, announced, left } = await buy({}, accepted)
 
     assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
+    assert.deepEqual(left, [accepted.purchase_id])
     assert.deepEqual(ended, {
       purchase_id: accepted.purchase_id,
       customer_id: accepted.customer_id,
