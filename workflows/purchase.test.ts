@@ -128,7 +128,7 @@ describe('purchase workflow', () => {
       taskQueue,
       workflowBundle,
       activities: Object.fromEntries(noted),
-      sinks: { leaving: { ended: { fn: (_info, id: string) => left.push(id) } } },
+      sinks: { leaving: { ended: { fn: (_info, id: string) => void left.push(id) } } },
     })
     return worker.runUntil(body({ taskQueue, calls, announced, flagged, acted, left }))
   }
