@@ -41,3 +41,30 @@ describe('a database whose connections are all taken', function () {
     await client.$queryRaw`SELECT 1`
   })
 })
+
+describe('statements of a database', function () {
+  this.timeout(30_000)
+
+  it('are planned once by a connection, a bounded number of them', async () => {
+    await using open = new AsyncDisposableStack()
+    const database = open.adopt(await createTestDatabase('order'), (it) => it.close())
+    const client = open.adopt(
+      await connectDatabase(PrismaClient, { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 1 }),
+      (it) => it.$disconnect(),
+    )
+    const prepared = async () => {
+      const [row] = await client.$queryRaw<{ count: number }[]>`
+        SELECT count(*)::int AS count FROM pg_prepared_statements`
+      return row?.count ?? 0
+    }
+    const before = await prepared()
+
+    for (const number of [1, 2, 3]) await client.$queryRaw`SELECT ${number}::int AS number`
+    assert.equal(await prepared(), before + 1)
+
+    for (let width = 1; width <= 250; width++) {
+      await client.$queryRawUnsafe(`SELECT ${Array(width).fill('1').join(', ')}`)
+    }
+    assert.equal(await prepared(), 200)
+  })
+})
