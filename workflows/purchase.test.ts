@@ -307,23 +307,24 @@ describe('purchase workflow', () => {
     it('lets a step that is under way decide what a cancel undoes', async function () {
       this.timeout(60_000)
       const accepted = acceptedPurchase()
-      let reply = (_reply: typeof done) => {}
+      // One answer for every time that it is asked: on a busy machine the task is begun again.
+      const answer = Promise.withResolvers<typeof done>()
       const waiting = { ...patient, replyWaitMs: 20_000 }
 
       const { ended, before, calls } = await withWorker(
-        { createOrder: () => new Promise((resolve) => (reply = resolve)) },
+        { createOrder: () => answer.promise },
         async ({ taskQueue, calls }) => {
           const handle = await start(taskQueue, accepted, waiting)
           await waitFor('the order step', () => calls.includes('createOrder'))
           await handle.cancel()
           await waitFor('the cancel to reach the workflow', () => cancelWasSeen(handle))
           const before = [...calls]
-          reply(done)
+          answer.resolve(done)
           return { ended: await handle.result(), before, calls }
         },
       )
 
-      assert.deepEqual(before, ['reserveStock', 'createOrder'])
+      assert.deepEqual([...new Set(before)], ['reserveStock', 'createOrder'])
       assert.ok(!calls.includes('takePayment'))
       assert.deepEqual(calls.slice(-3), ['cancelOrder', 'releaseStock', 'announceEnd'])
       assert.equal(ended.status, 'CANCELLED')
