@@ -4,10 +4,12 @@ export type Image = { width: number; height: number; thumbnail: Buffer }
 const thumbnailSide = 320
 export const thumbnailType = 'image/webp'
 
-let loading: Promise<typeof import('sharp')> | undefined
+type Sharp = typeof import('sharp')['default']
+
+let loading: Promise<Sharp> | undefined
 
 /** Loaded with the first image: a process that has seen none does without the 20 MB. */
-function loadSharp() {
+function loadSharp(): Promise<Sharp> {
   loading ??= import('sharp').then(({ default: sharp }) => {
     // Each image is read once and alone: neither a cache nor more threads for one image pay.
     sharp.cache(false)
