@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import { readStretches } from '../scripts/read-topic.ts'
 import { waitFor } from '../scripts/wait-for.ts'
 import { type Topic, topics } from '../shared/contracts/topics.ts'
 
@@ -77,47 +77,18 @@ export async function connectKafkaTraffic(brokers: string[]) {
     return new Map(await Promise.all(ends))
   }
 
-  /** Reads with a group of its own, which is gone afterwards. */
   async function read(from: Position, to: Position): Promise<Read[]> {
-    const groupId = `benchmark-${randomUUID()}`
-    const wanted = new Map<string, bigint>()
-    for (const [topic, partitions] of to) {
-      for (const [partition, end] of partitions) {
-        if (end > (from.get(topic)?.get(partition) ?? 0n)) wanted.set(`${topic}/${partition}`, end)
-      }
-    }
-    // By position: what is fetched before the seek comes again.
-    const reads = new Map<string, Read>()
-    const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false })
-    await consumer.connect()
-    try {
-      await consumer.subscribe({ topics: [...topics], fromBeginning: true })
-      await consumer.run({
-        autoCommit: false,
-        async eachBatch({ batch: { topic, partition, messages } }) {
-          const lane = `${topic}/${partition}`
-          const end = wanted.get(lane)
-          if (end === undefined) return
-          const start = from.get(topic as Topic)?.get(partition) ?? 0n
-          for (const message of messages) {
-            const offset = BigInt(message.offset)
-            if (offset < start || offset >= end) continue
-            reads.set(`${lane}/${offset}`, { topic: topic as Topic, message })
-          }
-          if (BigInt(messages.at(-1)?.offset ?? 0) + 1n >= end) wanted.delete(lane)
-        },
-      })
-      for (const [topic, partitions] of from) {
-        for (const [partition, offset] of partitions) {
-          consumer.seek({ topic, partition, offset: String(offset) })
-        }
-      }
-      await waitFor('the messages of the run', () => wanted.size === 0, readDeadlineMs)
-    } finally {
-      await consumer.disconnect()
-      await admin.deleteGroups([groupId]).catch(() => undefined)
-    }
-    return [...reads.values()]
+    const stretches = [...to].flatMap(([topic, ends]) =>
+      [...ends].map(([partition, end]) => {
+        return { topic, partition, from: from.get(topic)?.get(partition) ?? 0n, to: end }
+      }),
+    )
+    const reads: Read[] = []
+    const reading = { group: 'benchmark', stretches, deadlineMs: readDeadlineMs }
+    await readStretches({ kafka, admin }, reading, ({ topic }, message) => {
+      reads.push({ topic: topic as Topic, message })
+    })
+    return reads
   }
 
   /** Where everything ends once nobody has sent anything for a while, or after the deadline all the same. */

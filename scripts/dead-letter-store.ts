@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { Kafka, type KafkaMessage, logLevel, Partitioners } from 'kafkajs'
 import {
   deadLetterHeaders,
@@ -8,6 +7,7 @@ import {
   resolutionHeaders,
 } from '../shared/contracts/dead-letters.ts'
 import type { Topic } from '../shared/contracts/topics.ts'
+import { readStretches, wholeTopic } from './read-topic.ts'
 
 export type LetterState = 'open' | Resolution
 
@@ -68,49 +68,13 @@ export async function connectDeadLetters(brokers: string[], prefix = '') {
   await producer.connect()
   starting.defer(() => producer.disconnect())
 
-  /** Calls `take` with each record up to the present end of each partition. */
-  async function readAll(take: (partition: number, message: KafkaMessage) => void) {
-    const ends = new Map<number, bigint>()
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(prefix + topic)) {
-      if (BigInt(high) > BigInt(low)) ends.set(partition, BigInt(high))
-    }
-    if (ends.size === 0) return
-    // kafkajs reads in groups only: this one is for this reading, never commits, and is deleted.
-    const groupId = `${prefix}dead-letters-${randomBytes(6).toString('hex')}`
-    const consumer = kafka.consumer({
-      groupId,
-      maxWaitTimeInMs: 100,
-      allowAutoTopicCreation: false,
-    })
-    const done = Promise.withResolvers<void>()
-    const late = () => done.reject(new LetterError(`${topic} was not read in ${readDeadlineMs} ms`))
-    const timer = setTimeout(late, readDeadlineMs)
-    try {
-      await consumer.connect()
-      await consumer.subscribe({ topics: [prefix + topic], fromBeginning: true })
-      await consumer.run({
-        autoCommit: false,
-        async eachMessage({ partition, message }) {
-          const end = ends.get(partition)
-          if (end === undefined || BigInt(message.offset) >= end) return
-          take(partition, message)
-          if (BigInt(message.offset) === end - 1n) ends.delete(partition)
-          if (ends.size === 0) done.resolve()
-        },
-      })
-      await done.promise
-    } finally {
-      clearTimeout(timer)
-      await consumer.disconnect()
-      await admin.deleteGroups([groupId]).catch(() => undefined)
-    }
-  }
-
   /** Every letter, oldest first. What a crash made a consumer write twice is one letter. */
   async function readLetters(): Promise<Letter[]> {
     const letters = new Map<string, Letter>()
     const done = new Map<string, { state: Resolution; note: string }>()
-    await readAll((partition, message) => {
+    const stretches = await wholeTopic(admin, prefix + topic)
+    const reading = { group: `${prefix}dead-letters`, stretches, deadlineMs: readDeadlineMs }
+    await readStretches({ kafka, admin }, reading, ({ partition }, message) => {
       const resolution = header(message, resolutionHeaders.resolution)
       if (resolution) {
         const state = resolution as Resolution

@@ -85,18 +85,21 @@ export async function openBuyers(api: string, random: Random, purchases: number)
   }
 }
 
-/** Asks under one key until the answer is one: not "unavailable", and not none at all. */
+/** Nothing at all, or "unavailable" or "too many". */
+const noAnswer = (status: number) => status === 0 || status >= 500 || status === 429
+
+/** Asks under one key until the answer is one; `status` 0: none came in time. */
 export async function buyUntilAnswered(
   customer: Customer,
   body: Parameters<Customer['buy']>[0],
+  asksAgain: (status: number) => boolean = noAnswer,
 ): Promise<Bought> {
   const idempotencyKey = newId()
   const end = Date.now() + giveUpAfterMs
   for (let tries = 1; ; tries++) {
     const answer = await customer.buy(body, idempotencyKey).catch(() => undefined)
     const status = answer?.status ?? 0
-    const answered = status > 0 && status < 500 && status !== 429
-    if (answered || Date.now() > end) {
+    if (!asksAgain(status) || Date.now() > end) {
       return { status, tries, purchaseId: status === 202 ? answer?.body.purchase_id : undefined }
     }
     await sleep(retryPauseMs)

@@ -6,7 +6,11 @@ export type DrillStack = Awaited<ReturnType<typeof startDrillStack>>
 /** A whole shop to break. */
 export async function startDrillStack(profile: Profile, signal?: AbortSignal) {
   const own = await startOwnStack({
-    env: { orchestrator: profileEnv(profile) },
+    env: {
+      orchestrator: profileEnv(profile),
+      // All customers of all drills have one address.
+      account: { RATE_LIMIT_REGISTER: '100000/60' },
+    },
     ...(signal && { signal }),
   })
   return {

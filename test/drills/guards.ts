@@ -109,6 +109,23 @@ export const guards: Guard[] = [
     tests: ['services/payment/service.test.ts'],
     expects: 'refunds once, however often it is asked',
   },
+  {
+    mechanism: 'heartbeat of a member that has no room',
+    file: 'shared/kafka.ts',
+    from: `sleep(1_000)])
+          await heartbeat()`,
+    to: 'sleep(1_000)])',
+    tests: ['test/faults/kafka.test.ts'],
+    expects: 'lets go of what it had read',
+  },
+  {
+    mechanism: 'looking after requests that were held back',
+    file: 'shared/kafkajs-timer.ts',
+    from: 'this.pending.length > 0 || ',
+    to: '',
+    tests: ['shared/kafkajs-timer.test.ts'],
+    expects: 'a request that the broker has held back goes out',
+  },
 ]
 
 /** A copy of the checkout to change: packages and generated clients are shared with it. */

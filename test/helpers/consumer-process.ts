@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Topic } from '../../shared/contracts/topics.ts'
 import { connectKafka, type KafkaConfig } from '../../shared/kafka.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 
-type Job = { config: KafkaConfig; group: string; topic: Topic }
+/** `handleMs`: what a message takes. */
+type Job = { config: KafkaConfig; group: string; topic: Topic; handleMs: number }
 
 /** A member of a consumer group in a process of its own, which can be stopped and continued. */
 export async function startConsumerProcess(job: Job) {
@@ -39,7 +41,7 @@ export async function startConsumerProcess(job: Job) {
   }
 }
 
-async function main({ config, group, topic }: Job) {
+async function main({ config, group, topic, handleMs }: Job) {
   const kafka = await connectKafka('member', config, {
     logger: createLogger('member', 'silent'),
     metrics: createMetrics('member'),
@@ -47,7 +49,10 @@ async function main({ config, group, topic }: Job) {
   await kafka.consume({
     group,
     topics: [topic],
-    handle: async ({ value }) => void process.stdout.write(`${value}\n`),
+    async handle({ value }) {
+      await sleep(handleMs)
+      process.stdout.write(`${value}\n`)
+    },
   })
   process.stdout.write('joined\n')
 }

@@ -17,11 +17,20 @@ export type StoredMessage = {
   value: string
 }
 
-/** Topics of their own for one test file: the prefix keeps them and their groups apart from the stack's. */
-export async function createTestTopics({ partitions = 2 } = {}) {
-  const { urls } = await testStack()
+/**
+ * Topics of their own for one test file: the prefix keeps them and their groups apart from the stack's. `brokers` is
+ * for tests that break theirs.
+ */
+export async function createTestTopics({
+  partitions = 2,
+  brokers,
+}: {
+  partitions?: number
+  brokers?: string[]
+} = {}) {
+  const kafkaBrokers = brokers ?? (await testStack()).urls.kafkaBrokers
   const prefix = `test-${randomBytes(4).toString('hex')}-`
-  const kafka = new Kafka({ brokers: urls.kafkaBrokers, logLevel: logLevel.NOTHING })
+  const kafka = new Kafka({ brokers: kafkaBrokers, logLevel: logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
   const names = topics.map((topic) => prefix + topic)
@@ -41,7 +50,7 @@ export async function createTestTopics({ partitions = 2 } = {}) {
     return true
   })
   const config: KafkaConfig = {
-    KAFKA_BROKERS: urls.kafkaBrokers,
+    KAFKA_BROKERS: kafkaBrokers,
     KAFKA_TOPIC_PREFIX: prefix,
     CONSUMER_CONCURRENCY: 16,
     FAULTS: [],
@@ -107,6 +116,11 @@ export async function createTestTopics({ partitions = 2 } = {}) {
       })
       const offsets = [...(found?.partitions ?? [])].sort((a, b) => a.partition - b.partition)
       return offsets.map(({ offset }) => Number(offset))
+    },
+    /** How many messages a topic has been given. */
+    async count(topic: Topic): Promise<number> {
+      const offsets = await admin.fetchTopicOffsets(prefix + topic)
+      return offsets.reduce((sum, { high }) => sum + Number(high), 0)
     },
     close: () => open.disposeAsync(),
   }
