@@ -3,7 +3,7 @@ import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workf
 import type { Activities } from '../activities/index.ts'
 import type { UndoState } from '../shared/contracts/saga.ts'
 import { steps } from '../shared/contracts/steps.ts'
-import { type StepSettings, undoOnceMore, undoSoon } from './steps.ts'
+import { type StepSettings, undoOnceMore, undoPauseOf, undoSoon } from './steps.ts'
 
 /** In the order in which their steps are taken. */
 const all = ['releaseStock', 'cancelOrder', 'refundPayment'] as const
@@ -15,8 +15,6 @@ type Undo = {
   round: number
   running?: CancellationScope
 }
-
-const pauseMs = 30_000
 
 /**
  * The undo stack of a saga. An undo is added before its step runs, since a step that timed out may have taken
@@ -46,7 +44,7 @@ export function createCompensations(purchaseId: string, settings: StepSettings) 
         await undo.running.run(() => call(undo.name, undoOnceMore(undo.name, settings, undo.round)))
         undo.state = 'done'
       } catch (error) {
-        if (!isCancellation(error)) await sleep(pauseMs)
+        if (!isCancellation(error)) await sleep(undoPauseOf(settings))
         undo.round += 1
       }
     }

@@ -40,6 +40,11 @@ const retry = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterva
 const undoAttempts = 6
 const defaultUndoPauseMs = 30_000
 
+/** Between attempts of an undo that is stuck, ms. */
+export function undoPauseOf({ undoPauseMs }: StepSettings): number {
+  return undoPauseMs ?? defaultUndoPauseMs
+}
+
 const refusal = 'StepRejected'
 
 function activities(step: StepName, settings: StepSettings, options: ActivityOptions): Activities {
@@ -124,11 +129,10 @@ export function undoSoon(step: StepName, settings: StepSettings): Activities {
  * of its own, and can be left at once: the one before it may still wait for its reply.
  */
 export function undoOnceMore(step: StepName, settings: StepSettings, round: number): Activities {
-  const initialInterval = settings.undoPauseMs ?? defaultUndoPauseMs
   return activities(step, settings, {
     activityId: `${steps[step]}-${round}`,
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: { initialInterval, backoffCoefficient: 1 },
+    retry: { initialInterval: undoPauseOf(settings), backoffCoefficient: 1 },
   })
 }
 

@@ -1,6 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client'
 import { arrayFromPayloads, defaultPayloadConverter } from '@temporalio/common'
 import type { History } from '@temporalio/common/lib/proto-utils.js'
+import { LRUCache } from 'lru-cache'
 import type { Counter, Gauge } from 'prom-client'
 import type { AttentionNeeded, OperatorActed } from '../../shared/contracts/events.ts'
 import { cancelUpdateId, sagaUpdates } from '../../shared/contracts/saga.ts'
@@ -26,6 +27,8 @@ const attentionQuery = `ExecutionStatus = 'Running' AND PurchaseStatus = 'NEEDS_
 /** A saga that was ended that often needs somebody to look. */
 const maxRuns = 5
 const wishDeadlineMs = 5_000
+/** What is forgotten is looked at, or flagged, once more, which changes nothing. */
+const maxRemembered = 10_000
 
 /**
  * Looks after sagas that were ended from outside, and those that do not end. Everything here may be done by several
@@ -36,14 +39,14 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
   const { workflowService, options } = client.workflow
   const { namespace } = options
   /** Runs that need nothing more: an index entry of a closed run stays for a month. */
-  const settled = new Set<string>()
-  const flagged = new Set<string>()
+  const settled = new LRUCache<string, true>({ max: maxRemembered })
+  const flagged = new LRUCache<string, true>({ max: maxRemembered })
 
   async function flagOnce(purchaseId: string, reason: AttentionNeeded['reason']): Promise<void> {
     const key = `${purchaseId}/${reason}`
     if (flagged.has(key)) return
     await flag({ purchase_id: purchaseId, steps: [], reason })
-    flagged.add(key)
+    flagged.set(key, true)
     logger.error({ purchase_id: purchaseId, reason }, 'saga needs attention')
   }
 
@@ -127,9 +130,9 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
       if (settled.has(runId)) continue
       const purchaseId = purchaseIdOf(workflowId)
       try {
-        if (await recover(purchaseId)) settled.add(runId)
+        if (await recover(purchaseId)) settled.set(runId, true)
       } catch (err) {
-        if (err instanceof WorkflowNotFoundError) settled.add(runId)
+        if (err instanceof WorkflowNotFoundError) settled.set(runId, true)
         else logger.error({ err, purchase_id: purchaseId }, 'saga could not be taken up again')
       }
     }
