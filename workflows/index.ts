@@ -1,2 +1,2 @@
 // Replayed code: no clock, random, env or I/O here. The world is reached through activities.
-export { purchase, refusePurchase } from './purchase.ts'
+export { finishPurchase, purchase, refusePurchase } from './purchase.ts'

@@ -98,14 +98,21 @@ type Failure = Pick<PurchaseEnded, 'reason' | 'failed_step'>
  * Takes the place of a purchase whose accepted event cannot be read. It has the purchase's workflow id, so no
  * later copy of the event can start the saga that was refused.
  */
-export async function refusePurchase(purchaseId: string): Promise<PurchaseEnded> {
-  const ended: PurchaseEnded = {
+export function refusePurchase(purchaseId: string): Promise<PurchaseEnded> {
+  return finishPurchase({
     purchase_id: purchaseId,
     customer_id: null,
     status: 'REJECTED',
     reason: 'invalid',
     failed_step: null,
-  }
+  })
+}
+
+/**
+ * Takes the place of a saga that was ended from outside when its end was decided: that may have been announced, so
+ * nothing else may come of the purchase.
+ */
+export async function finishPurchase(ended: PurchaseEnded): Promise<PurchaseEnded> {
   await announceEnd(ended)
   return ended
 }

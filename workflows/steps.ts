@@ -12,7 +12,7 @@ import {
 } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import type { AnyReply } from '../shared/contracts/commands.ts'
-import { cancelWish } from '../shared/contracts/saga.ts'
+import { announceEndId, cancelWish } from '../shared/contracts/saga.ts'
 import { steps } from '../shared/contracts/steps.ts'
 
 export type StepName = keyof typeof steps
@@ -141,7 +141,7 @@ const announcing = { cancellationType, startToCloseTimeout: '15 s', retry } as c
 /** Tells the world how the purchase ended; tried until Kafka has it. */
 export const { announceEnd } = proxyActivities<Activities>({
   ...announcing,
-  activityId: 'announce-end',
+  activityId: announceEndId,
 })
 
 /** Tells the world on the way there; tried until Kafka has it. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { Context } from '@temporalio/activity'
+import { Worker } from '@temporalio/worker'
 import { waitFor } from '../../scripts/wait-for.ts'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
+import { purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Running } from '../../shared/lifecycle.ts'
+import { connectTemporal } from '../../shared/temporal.ts'
 import {
   buildPurchase,
   forwardCommands,
@@ -9,6 +13,8 @@ import {
   startOrchestrator,
   type TestOrchestrator,
 } from '../../test/helpers/orchestrator.ts'
+import { bundleWorkflows } from '../../test/helpers/temporal.ts'
+import type { purchase } from '../../workflows/index.ts'
 
 describe('a saga that was ended from outside', function () {
   this.timeout(300_000)
@@ -53,6 +59,49 @@ describe('a saga that was ended from outside', function () {
       assert.equal(((await shop.handleOf(id).result()) as PurchaseEnded).status, status)
     })
   }
+
+  it('keeps the end that it has announced, although it was terminated before it returned', async () => {
+    await using open = new AsyncDisposableStack()
+    const elsewhere = open.adopt(await connectTemporal(shop.temporal), (it) => it.close())
+    const accepted = buildPurchase()
+    const id = accepted.purchase_id
+    const done = async () => ({ outcome: 'done' })
+    let announced = false
+    // A replica that announces, and then hangs.
+    const worker = await Worker.create({
+      connection: elsewhere.connection,
+      namespace: elsewhere.namespace,
+      taskQueue: 'elsewhere',
+      workflowBundle: await bundleWorkflows(),
+      activities: {
+        reserveStock: done,
+        createOrder: done,
+        takePayment: done,
+        announceEnd: () => {
+          announced = true
+          return Context.current().cancelled
+        },
+      },
+      shutdownGraceTime: 0,
+      shutdownForceTime: '1 s',
+    })
+
+    await worker.runUntil(async () => {
+      await shop.client.workflow.start<typeof purchase>('purchase', {
+        workflowId: purchaseWorkflowId(id),
+        taskQueue: 'elsewhere',
+        args: [accepted, { stepTimeoutMs: 3_000, stepAttempts: 3, replyWaitMs: 3_000 }],
+      })
+      await waitFor('the announcement', () => announced)
+      await shop.handleOf(id).terminate('by mistake')
+    })
+    const { status } = await shop.endOf(id)
+
+    assert.equal(status, 'COMPLETED')
+    assert.deepEqual(shop.asksOf(id), [])
+    assert.equal(((await shop.handleOf(id).result()) as PurchaseEnded).status, 'COMPLETED')
+    await waitFor('the recovery to be noted', () => shop.actionsOf(id).length > 0, 30_000)
+  })
 
   it('stays completed when it was paid for', async () => {
     const id = await shop.buy()

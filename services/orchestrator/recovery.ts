@@ -3,10 +3,15 @@ import { arrayFromPayloads, defaultPayloadConverter } from '@temporalio/common'
 import type { History } from '@temporalio/common/lib/proto-utils.js'
 import { LRUCache } from 'lru-cache'
 import type { Counter, Gauge } from 'prom-client'
-import type { AttentionNeeded, OperatorActed } from '../../shared/contracts/events.ts'
-import { cancelUpdateId, sagaUpdates } from '../../shared/contracts/saga.ts'
+import type {
+  AttentionNeeded,
+  OperatorActed,
+  PurchaseEnded,
+} from '../../shared/contracts/events.ts'
+import { announceEndId, cancelUpdateId, sagaUpdates } from '../../shared/contracts/saga.ts'
 import { purchaseIdOf, purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
+import type { finishPurchase } from '../../workflows/index.ts'
 import { sagaStart } from './sagas.ts'
 
 type Deps = {
@@ -67,14 +72,22 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
     const started = history.events?.[0]?.workflowExecutionStartedEventAttributes
     const args = arrayFromPayloads(defaultPayloadConverter, started?.input?.payloads)
     const handle = await client.workflow.start(started?.workflowType?.name ?? '', {
-      ...sagaStart(workflowId),
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+      ...afterBroken(workflowId),
       args,
     })
     return handle.firstExecutionRunId
   }
 
-  /** Who ended it wanted it to end: it is undone, unless its history says that it is paid for. */
+  /** The end was decided: it is announced once more, whatever the participants would answer now. */
+  async function finish(workflowId: string, ended: PurchaseEnded): Promise<string> {
+    const handle = await client.workflow.start<typeof finishPurchase>('finishPurchase', {
+      ...afterBroken(workflowId),
+      args: [ended],
+    })
+    return handle.firstExecutionRunId
+  }
+
+  /** Who ended it wanted it to end: it is undone, unless it is paid for. */
   async function wishToCancel(workflowId: string, runId: string): Promise<void> {
     try {
       await client.withDeadline(Date.now() + wishDeadlineMs, () =>
@@ -103,16 +116,19 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
       return false
     }
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory()
+    const ended = decidedEnd(history)
     const decision = history.events?.findLast((event) => event.workflowTaskCompletedEventAttributes)
-    const newRunId = decision
-      ? await reset(workflowId, runId, Number(decision.eventId))
-      : await startAgain(workflowId, history)
+    const newRunId = ended
+      ? await finish(workflowId, ended)
+      : decision
+        ? await reset(workflowId, runId, Number(decision.eventId))
+        : await startAgain(workflowId, history)
     logger.warn(
       { purchase_id: purchaseId, status: found.status.name, new_run_id: newRunId },
       'saga was ended from outside and goes on',
     )
     recovered.inc()
-    if (type === 'purchase') await wishToCancel(workflowId, newRunId)
+    if (type === 'purchase' && !ended) await wishToCancel(workflowId, newRunId)
     await note({
       action_id: `${runId}/reset`,
       purchase_id: purchaseId,
@@ -159,3 +175,20 @@ export function createRecovery({ client, overdueMs, flag, note, ...deps }: Deps)
 }
 
 export type Recovery = ReturnType<typeof createRecovery>
+
+/** A run that takes the place of one that was ended from outside. */
+function afterBroken(workflowId: string) {
+  return {
+    ...sagaStart(workflowId),
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+  } as const
+}
+
+/** How the purchase ends, if its saga has said so. A reset would drop that, with all that its last task did. */
+function decidedEnd({ events }: History): PurchaseEnded | undefined {
+  const scheduled = events?.findLast(
+    (event) => event.activityTaskScheduledEventAttributes?.activityId === announceEndId,
+  )
+  const input = scheduled?.activityTaskScheduledEventAttributes?.input?.payloads
+  return arrayFromPayloads(defaultPayloadConverter, input)[0] as PurchaseEnded | undefined
+}

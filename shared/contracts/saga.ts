@@ -16,6 +16,9 @@ export const sagaUpdates = {
 /** The type of failure that a wish to cancel makes of a step that has not begun. */
 export const cancelWish = 'Cancelled'
 
+/** The activity that tells the world of the end: once it is scheduled, the end is decided. */
+export const announceEndId = 'announce-end'
+
 /** A customer's wish has one update id: asked again, it is the same wish. */
 export const cancelUpdateId = 'cancel'
 

@@ -103,6 +103,7 @@ export async function startOrchestrator({
 
   return {
     client: temporal.client,
+    temporal: temporal.config,
     kafka,
     /** Asks until somebody answers, as the purchase service does. */
     cancel: (accepted: PurchaseAccepted): Promise<{ verdict: string }> =>
