@@ -17,7 +17,8 @@ export class NoReplyError extends Error {
 /** SQLSTATE classes that say the statement or its data are wrong, not the database: data, integrity, syntax. */
 const deterministicSqlState = /^(22|23|42)/
 
-function sqlState(error: unknown): string | undefined {
+/** What PostgreSQL says of a statement that failed, through Prisma's adapter or pg: five characters, if it said so. */
+export function sqlState(error: unknown): string | undefined {
   type Shape = {
     code?: unknown
     meta?: { code?: unknown; driverAdapterError?: { cause?: { originalCode?: unknown } } }

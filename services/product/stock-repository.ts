@@ -1,4 +1,5 @@
-import { Prisma, type Product as StoredProduct } from '../../prisma/product/client/client.ts'
+import type { Prisma, Product as StoredProduct } from '../../prisma/product/client/client.ts'
+import { sqlState } from '../../shared/faults.ts'
 import type { Sql } from '../../shared/inbox.ts'
 import type { Command } from '../../shared/participant.ts'
 
@@ -9,6 +10,8 @@ export type Transaction = ReturnType<typeof inTransaction>
 type RawQuery = Pick<Sql, '$queryRaw'>
 
 const done = { outcome: 'done' } as const
+/** SQLSTATE division_by_zero: how the one statement says no. */
+const divisionByZero = '22012'
 
 /*
  * Everything that moves stock takes its locks in one order, so that no two of them wait for each other: the inbox, then
@@ -56,7 +59,7 @@ export async function holdNew(
       SELECT 1 / (${lines.length} = (SELECT count(*) FROM taken))::int FROM claimed`
     return rows.length === 1
   } catch (error) {
-    if (isDivisionByZero(error)) return false
+    if (sqlState(error) === divisionByZero) return false
     throw error
   }
 }
@@ -175,10 +178,4 @@ export function inTransaction(tx: Prisma.TransactionClient) {
       })
     },
   }
-}
-
-function isDivisionByZero(error: unknown): boolean {
-  type Meta = { driverAdapterError?: { cause?: { originalCode?: unknown } } }
-  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false
-  return (error.meta as Meta | undefined)?.driverAdapterError?.cause?.originalCode === '22012'
 }
