@@ -30,6 +30,8 @@ const settings = { stepTimeoutMs: 250, stepAttempts: 3, replyWaitMs: 0 }
 const short = { ...settings, replyWaitMs: 250 }
 /** For tests that hold a step open. */
 const patient = { ...settings, stepTimeoutMs: 10_000 }
+/** Leaves its announcement to who ran it, when it was one task. */
+const brief = { ...short, announceOnceStored: true }
 const done = { outcome: 'done' } as const
 const forwardSteps = ['reserveStock', 'createOrder', 'takePayment'] as const
 const undoOf = {
@@ -37,6 +39,8 @@ const undoOf = {
   createOrder: 'cancelOrder',
   takePayment: 'refundPayment',
 }
+
+type Leaving = { id: string; isAnnounced: boolean }
 
 function acceptedPurchase(): PurchaseAccepted {
   return {
@@ -90,14 +94,14 @@ describe('purchase workflow', () => {
       announced: PurchaseEnded[]
       flagged: AttentionNeeded[]
       acted: OperatorActed[]
-      left: string[]
+      left: Leaving[]
     }) => Promise<T>,
   ): Promise<T> {
     const calls: string[] = []
     const announced: PurchaseEnded[] = []
     const flagged: AttentionNeeded[] = []
     const acted: OperatorActed[] = []
-    const left: string[] = []
+    const left: Leaving[] = []
     const agreeable: Activities = {
       reserveStock: async () => done,
       releaseStock: async () => done,
@@ -128,7 +132,13 @@ describe('purchase workflow', () => {
       taskQueue,
       workflowBundle,
       activities: Object.fromEntries(noted),
-      sinks: { leaving: { ended: { fn: (_info, id: string) => void left.push(id) } } },
+      sinks: {
+        leaving: {
+          ended: {
+            fn: (_info, id: string, isAnnounced: boolean) => void left.push({ id, isAnnounced }),
+          },
+        },
+      },
     })
     return worker.runUntil(body({ taskQueue, calls, announced, flagged, acted, left }))
   }
@@ -155,7 +165,7 @@ describe('purchase workflow', () => {
     const { ended, calls, announced, left } = await buy({}, accepted)
 
     assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
-    assert.deepEqual(left, [accepted.purchase_id])
+    assert.deepEqual(left, [{ id: accepted.purchase_id, isAnnounced: true }])
     assert.deepEqual(ended, {
       purchase_id: accepted.purchase_id,
       customer_id: accepted.customer_id,
@@ -230,6 +240,26 @@ describe('purchase workflow', () => {
       assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
       assert.equal(ended.status, 'COMPLETED')
       assert.deepEqual(await activitiesOf(handle), ['announceEnd'])
+    })
+
+    it('returns before its end is announced when it was one task', async () => {
+      const accepted = acceptedPurchase()
+      const { ended, calls, handle, left } = await buy({}, accepted, brief)
+
+      assert.equal(ended.status, 'COMPLETED')
+      assert.deepEqual(calls, forwardSteps)
+      assert.deepEqual(await activitiesOf(handle), [])
+      assert.deepEqual(left, [{ id: accepted.purchase_id, isAnnounced: false }])
+    })
+
+    it('announces with an activity when it was more than one task', async () => {
+      const accepted = acceptedPurchase()
+      const createOrder = async () => (activityInfo().isLocal ? silence() : done)
+      const { calls, handle, left } = await buy({ createOrder }, accepted, brief)
+
+      assert.equal(calls.at(-1), 'announceEnd')
+      assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
+      assert.deepEqual(left, [{ id: accepted.purchase_id, isAnnounced: true }])
     })
 
     it('undoes with activities', async () => {

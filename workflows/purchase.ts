@@ -1,5 +1,10 @@
 // Replayed code: no clock, random, env or I/O here. The world is reached through activities.
-import { CancellationScope, proxySinks, upsertSearchAttributes } from '@temporalio/workflow'
+import {
+  CancellationScope,
+  proxySinks,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow'
 import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
 import { failedStep, failureReason, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 import { createCompensations } from './compensations.ts'
@@ -16,15 +21,17 @@ import {
   take,
 } from './steps.ts'
 
-/** Heard in the process that runs the last task of a saga. */
-const { leaving } = proxySinks<{ leaving: { ended(purchaseId: string): void } }>()
+/** Heard in the process that runs the last task of a saga, a moment before Temporal stores how it ended. */
+const { leaving } = proxySinks<{
+  leaving: { ended(purchaseId: string, isAnnounced: boolean): void }
+}>()
 
 /*
  *   step             undo, added before its step runs
  *   reserveStock     releaseStock       product: stock -> held, all lines or none
  *   createOrder      cancelOrder        order:   PENDING
  *   takePayment      refundPayment      payment: CAPTURED, and its reply is the commit point
- *   announceEnd                         then order and product settle, and purchase shows it
+ *   announce the end                    then order and product settle, and purchase shows it
  */
 export async function purchase(
   accepted: PurchaseAccepted,
@@ -75,12 +82,19 @@ export async function purchase(
     }
   }
 
+  // The short way: it returns, and this process announces what Temporal has stored. Else Temporal sees to it.
+  const isAnnounced = !(settings.announceOnceStored && isFirstTask())
   await CancellationScope.nonCancellable(async () => {
-    await announceEnd(ended)
+    if (isAnnounced) await announceEnd(ended)
     await requests.allAnswered()
   })
-  leaving.ended(id)
+  leaving.ended(id, isAnnounced)
   return ended
+}
+
+/** Whether all that happened is one workflow task, behind the events that start it: nothing had to be waited for. */
+function isFirstTask(): boolean {
+  return workflowInfo().historyLength === 3
 }
 
 /** What operators filter sagas by. */

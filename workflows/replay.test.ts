@@ -96,7 +96,7 @@ describe('purchase workflow, replayed', function () {
   it('lets a change that is guarded with patched() go on with what began before it', async () => {
     const workflowBundle = await bundleChanged((source) =>
       source
-        .replace('import { CancellationScope,', 'import { CancellationScope, patched,')
+        .replace('import {', 'import { patched,')
         .replace(
           '  return ended\n',
           "  if (patched('announced-twice')) await announceEnd(ended)\n  return ended\n",

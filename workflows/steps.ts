@@ -29,6 +29,8 @@ export type StepSettings = {
   undoPauseMs?: number
   /** How long a step first waits for its reply in the process that asks, ms; 0: not at all. */
   replyWaitMs: number
+  /** Whether a saga of one task returns before its end is announced. Purchases that started before this do not. */
+  announceOnceStored?: boolean
 }
 
 /** The SDK's real default is TRY_CANCEL, which would undo a step while its command may still be running. */

@@ -1,4 +1,4 @@
-import type { OperatorActed } from '../../shared/contracts/events.ts'
+import type { OperatorActed, PurchaseEnded } from '../../shared/contracts/events.ts'
 import { operatorRoutes } from '../../shared/contracts/operator.ts'
 import { connectGrpc, startGrpcServer } from '../../shared/grpc.ts'
 import { startHttpServer } from '../../shared/http.ts'
@@ -13,6 +13,7 @@ import { startSweep } from '../../shared/sweep.ts'
 import { connectTemporal, logTemporalWith } from '../../shared/temporal.ts'
 import { createCancelWishes } from './cancel-wishes.ts'
 import { type Config, readConfig } from './config.ts'
+import { createEndings } from './endings.ts'
 import { createEventHandlers, refusePoison } from './events.ts'
 import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
@@ -72,6 +73,7 @@ export async function start(
     purchases: purchaseService,
     logger,
   })
+  const announce = (ended: PurchaseEnded) => sendEvent(kafka.publish, 'purchaseEnded', ended)
   const sagas = createSagas({
     client,
     gate,
@@ -80,8 +82,9 @@ export async function start(
       stepAttempts: config.STEP_ATTEMPTS,
       undoPauseMs: config.UNDO_PAUSE_MS,
       replyWaitMs: config.REPLY_WAIT_MS,
+      announceOnceStored: true,
     },
-    announce: (ended) => sendEvent(kafka.publish, 'purchaseEnded', ended),
+    announce,
     logger,
     wishes,
     recovery,
@@ -90,11 +93,16 @@ export async function start(
     publish: kafka.publish,
     replies: { wait: waiters.wait, isUnwanted: waiters.isUnwanted, comeHere },
   }
+  // Before the worker, so that it closes after it: what ends last is announced, too.
+  const endings = starting.adopt(
+    createEndings({ client, announce, leave: gate.leave, logger }),
+    (open) => open.close(),
+  )
   const worker = starting.adopt(
     await startWorker(temporal, activityDeps, {
       maxSagas: config.MAX_UNFINISHED_SAGAS,
       maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
-      onEnd: gate.leave,
+      onEnd: endings.heard,
     }),
     (open) => open.close(),
   )

@@ -14,6 +14,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { taskQueue } from '../../shared/temporal.ts'
 import type { purchase, refusePurchase } from '../../workflows/index.ts'
 import type { CancelWishes } from './cancel-wishes.ts'
+import { resultOf } from './endings.ts'
 import type { Recovery } from './recovery.ts'
 import type { SagaGate } from './saga-gate.ts'
 
@@ -67,10 +68,6 @@ export function createSagas(deps: Deps) {
     } satisfies WorkflowStartOptions<typeof purchase>
   }
 
-  function resultOf(purchaseId: string): Promise<PurchaseEnded> {
-    return client.workflow.getHandle<typeof purchase>(purchaseWorkflowId(purchaseId)).result()
-  }
-
   async function statusOf(purchaseId: string): Promise<string> {
     try {
       const found = await client.workflow.getHandle(purchaseWorkflowId(purchaseId)).describe()
@@ -88,9 +85,10 @@ export function createSagas(deps: Deps) {
    */
   async function cancel(accepted: EventBody<'purchaseAccepted'>): Promise<Verdict> {
     const { purchase_id } = accepted
+    const deadline = Date.now() + cancelDeadlineMs
     void wishes.tell(purchase_id)
     try {
-      return await client.withDeadline(Date.now() + cancelDeadlineMs, () =>
+      return await client.withDeadline(deadline, () =>
         client.workflow.executeUpdateWithStart<typeof purchase, Verdict, [null]>(
           sagaUpdates.cancel,
           {
@@ -104,12 +102,12 @@ export function createSagas(deps: Deps) {
         ),
       )
     } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) {
-        if ((await statusOf(purchase_id)) === 'COMPLETED') {
-          return (await resultOf(purchase_id)).status
-        }
-        await recovery.recover(purchase_id)
-      }
+      // An Update that the saga's last task leaves unanswered fails in other ways than one that comes later.
+      const status = await client
+        .withDeadline(deadline, () => statusOf(purchase_id))
+        .catch(() => 'UNKNOWN')
+      if (status === 'COMPLETED') return (await resultOf(client, purchase_id)).status
+      if (error instanceof WorkflowExecutionAlreadyStartedError) await recovery.recover(purchase_id)
       throw new AppError('unavailable', 'the saga does not answer', { cause: error })
     }
   }
@@ -166,7 +164,7 @@ export function createSagas(deps: Deps) {
         else await recovery.recover(purchaseId)
         return
       }
-      await announce(await resultOf(purchaseId))
+      await announce(await resultOf(client, purchaseId))
       logger.info({ purchase_id: purchaseId }, 'end of purchase announced again')
     },
   }

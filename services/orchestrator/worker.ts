@@ -28,7 +28,11 @@ export async function startWorker(
     maxSagas,
     maxCachedWorkflows,
     onEnd,
-  }: { maxSagas: number; maxCachedWorkflows: number; onEnd: (purchaseId: string) => void },
+  }: {
+    maxSagas: number
+    maxCachedWorkflows: number
+    onEnd: (purchaseId: string, isAnnounced: boolean) => void
+  },
 ) {
   const worker = await Worker.create({
     connection: temporal.connection,
@@ -37,7 +41,11 @@ export async function startWorker(
     workflowBundle: await bundledWorkflows(),
     activities: createActivities(deps),
     ...workerOptions,
-    sinks: { leaving: { ended: { fn: (_info, id: string) => onEnd(id) } } },
+    sinks: {
+      leaving: {
+        ended: { fn: (_info, id: string, isAnnounced: boolean) => onEnd(id, isAnnounced) },
+      },
+    },
     maxCachedWorkflows,
     // A saga whose step waits here holds one of each.
     maxConcurrentWorkflowTaskExecutions: maxSagas + spareSlots,

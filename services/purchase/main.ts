@@ -23,6 +23,7 @@ import { createPurchaseService } from './service.ts'
 const notePublishedMs = 1_000
 const publishMissingMs = 2_000
 const deliverCancelsMs = 2_000
+const askForEndsMs = 5_000
 
 export async function start(config: Config, logger: Logger): Promise<Running> {
   await using starting = new AsyncDisposableStack()
@@ -74,6 +75,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     run: service.deliverCancels,
     logger,
   })
+  const asking = startSweep({ intervalMs: askForEndsMs, run: service.askForEnds, logger })
   const chasing = startSweep({
     intervalMs: config.SAGA_OVERDUE_MS,
     run: service.askAfterOverdue,
@@ -81,6 +83,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
   })
   starting.defer(() => service.notePublished())
   starting.defer(() => cancelling.close())
+  starting.defer(() => asking.close())
   starting.defer(() => chasing.close())
   starting.defer(() => noting.close())
   starting.defer(() => publishing.close())

@@ -4,6 +4,7 @@ import {
   type PurchaseAction,
   type PurchaseStep,
 } from '../../prisma/purchase/client/client.ts'
+import { commands } from '../../shared/contracts/commands.ts'
 import type {
   OperatorActed,
   PurchaseAccepted,
@@ -34,8 +35,8 @@ const open = { in: ['ACCEPTED', 'PROCESSING'] }
 const oldestFirst = { steps: { orderBy: { sequence: 'asc' } } } as const
 
 /**
- * What changes several purchases in one statement first locks them in the order of their ids, so that no two
- * statements wait for each other.
+ * What changes several purchases in one statement first locks them in the order of their ids, and what stores several
+ * does so in the order of their keys, so that no two statements wait for each other.
  */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
@@ -56,6 +57,7 @@ export async function connectRepository(config: DatabaseConfig) {
         FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS given (purchase_id uuid,
           customer_id uuid, idempotency_key text, body_hash text, lines jsonb, amount bigint,
           currency_code text, payment_method text)
+        ORDER BY customer_id, idempotency_key
         ON CONFLICT DO NOTHING RETURNING id`
       return new Set(rows.map(({ id }) => id))
     },
@@ -186,6 +188,22 @@ export async function connectRepository(config: DatabaseConfig) {
         orderBy: { updatedAt: 'asc' },
         take: limit,
       }),
+
+    /** Purchases whose payment was taken that long ago, and whose end has not come. */
+    async paidUnended(olderThanMs: number, limit: number): Promise<string[]> {
+      const paid = {
+        sequence: commands.takePayment.sequence,
+        outcome: 'done',
+        at: { lt: new Date(Date.now() - olderThanMs) },
+      }
+      const rows = await prisma.purchase.findMany({
+        where: { status: open, steps: { some: paid } },
+        orderBy: { updatedAt: 'asc' },
+        take: limit,
+        select: { id: true },
+      })
+      return rows.map(({ id }) => id)
+    },
 
     /** Also for a purchase that has ended: settling it may be what does not go on. */
     async flag(id: string): Promise<void> {

@@ -241,6 +241,33 @@ describe('a purchase and its saga', function () {
     assert.equal(body.needs_attention, false)
   })
 
+  it('that is paid for has its end asked for, once in a while, until it comes', async () => {
+    const paid = await bought()
+    const unpaid = await bought()
+    const fresh = await bought()
+    const ended = await bought()
+    const longAgo = new Date(Date.now() - 60_000)
+    const step = (id: string, sequence: number, name: string, at: Date) =>
+      service.addProgress({ purchaseId: id, sequence, name, outcome: 'done', reason: null, at })
+    await Promise.all([
+      step(paid.id, 30, 'take-payment', longAgo),
+      step(unpaid.id, 20, 'create-order', longAgo),
+      step(fresh.id, 30, 'take-payment', new Date()),
+      step(ended.id, 30, 'take-payment', longAgo),
+    ])
+    await service.end(endOf(ended.id, 'COMPLETED'))
+
+    await service.askForEnds()
+    await service.askForEnds()
+
+    const asked = published.filter(({ headers }) => headers?.event === 'settlementOverdue')
+    const ids = [paid, unpaid, fresh, ended].map(({ id }) => id)
+    assert.deepEqual(
+      asked.map(({ key }) => key).filter((key) => ids.includes(key)),
+      [paid.id],
+    )
+  })
+
   it('that stands still is published again and its end asked for, until somebody was told', async () => {
     const { id } = await bought()
     const eventsOf = () =>

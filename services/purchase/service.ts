@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import type { Caller } from '../../shared/auth.ts'
 import { createBatchedRead } from '../../shared/batched-read.ts'
 import { createBatchedWrite } from '../../shared/batched-write.ts'
@@ -49,6 +50,10 @@ const publishDeadlineMs = 1_000
 const unpublishedAfterMs = 5_000
 /** Older than any request to cancel that is still under way. */
 const undeliveredAfterMs = 3_000
+/** A saga returns right behind its payment, and its end is read a moment later. */
+const endMissingAfterMs = 10_000
+/** One question for an end is enough for this long: it may wait in Kafka behind a crowd of purchases. */
+const endAskedForMs = 30_000
 const sweepBatch = 200
 /** Steps of progress wait this long for others, so that they cost the database a statement for many. */
 const progressLingerMs = 50
@@ -56,6 +61,7 @@ const progressLingerMs = 50
 export function createPurchaseService(deps: Deps) {
   const { repository, logger } = deps
   let published: string[] = []
+  const asked = new LRUCache<string, true>({ max: sweepBatch * 10, ttl: endAskedForMs })
 
   const readPrice = createBatchedRead(async (product_ids) => {
     const { products } = await deps.products.GetProducts({ product_ids })
@@ -222,6 +228,16 @@ export function createPurchaseService(deps: Deps) {
         logger.warn({ purchase_id: row.id }, 'purchase stands still')
         await publishAccepted(toAccepted(row))
         await sendEvent(deps.publish, 'settlementOverdue', { purchase_id: row.id })
+      }
+    },
+
+    /** Asks for the ends of paid purchases that do not come, since who was to announce them died. */
+    async askForEnds(): Promise<void> {
+      const ids = await repository.paidUnended(endMissingAfterMs, sweepBatch)
+      for (const purchase_id of ids.filter((id) => !asked.has(id))) {
+        await sendEvent(deps.publish, 'settlementOverdue', { purchase_id })
+        asked.set(purchase_id, true)
+        logger.warn({ purchase_id }, 'end of purchase asked for')
       }
     },
 

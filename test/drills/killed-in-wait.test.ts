@@ -34,9 +34,37 @@ describe('steps that wait in a process', function () {
     await own.stack.signal('orchestrator', 'SIGKILL')
     await own.stack.signal('payment', 'SIGCONT')
 
-    const report = await reconcile(addressesOf(own.stack), { waitSeconds: 90 })
-    if (!report.ok) printReport(report)
-    assert.ok(report.ok, 'the reconciler found a violation')
+    await addUp()
     assert.deepEqual(new Set(posts.map(({ status }) => status)), new Set(['202']))
   })
+
+  it('end, and add up, when it is killed between the end that is stored and its announcement', async () => {
+    const dies = { at: 'before-publish', action: 'kill', names: ['purchaseEnded'], nth: 3 }
+    own.stack.setServiceEnv('orchestrator', { FAULTS: JSON.stringify([dies]) })
+    await own.stack.stopProcess('orchestrator')
+    await own.stack.startProcess('orchestrator')
+    own.stack.setServiceEnv('orchestrator', {})
+    const { restarts } = await orchestrator()
+
+    const options = { purchases: inFlight, inFlight, methods: ['sim_ok' as const] }
+    const posts = await postPurchases(shop, options, () => {})
+    await waitFor('the kill', async () => (await orchestrator()).restarts > restarts, 60_000)
+
+    // Before the participants' own sweeps ask, after a minute.
+    await addUp(55)
+    assert.deepEqual(new Set(posts.map(({ status }) => status)), new Set(['202']))
+  })
+
+  async function orchestrator() {
+    const { processes } = await own.stack.status()
+    const found = processes.find(({ name }) => name === 'orchestrator')
+    assert.ok(found)
+    return found
+  }
+
+  async function addUp(waitSeconds = 90): Promise<void> {
+    const report = await reconcile(addressesOf(own.stack), { waitSeconds })
+    if (!report.ok) printReport(report)
+    assert.ok(report.ok, 'the reconciler found a violation')
+  }
 })

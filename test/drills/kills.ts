@@ -46,6 +46,7 @@ const points = {
     beforePublish('releaseStock'),
     afterHandle('releaseStock'),
     afterHandle('purchaseEnded'),
+    beforeHandle('purchaseEnded'),
   ],
   order: [
     beforeHandle('createOrder'),
@@ -54,6 +55,7 @@ const points = {
     beforePublish('cancelOrder'),
     afterHandle('cancelOrder'),
     beforeHandle('purchaseEnded'),
+    afterHandle('purchaseEnded'),
   ],
   payment: [
     { at: 'after-capture', action: 'kill' },
@@ -62,6 +64,7 @@ const points = {
     { at: 'after-give-back', action: 'kill' },
     beforePublish('refundPayment'),
     beforeHandle('takePayment'),
+    afterHandle('refundPayment'),
   ],
   orchestrator: [
     afterPublish('takePayment'),
@@ -70,6 +73,7 @@ const points = {
     afterHandle('purchaseAccepted'),
     afterPublish('releaseStock'),
     afterPublish('purchaseEnded'),
+    beforePublish('purchaseEnded'),
   ],
   purchase: [
     beforePublish('purchaseAccepted'),
@@ -77,7 +81,8 @@ const points = {
     beforeHandle('purchaseEnded'),
     afterHandle('purchaseEnded'),
     afterHandle('takePayment'),
-    beforeHandle('purchaseEnded'),
+    beforeHandle('reserveStock'),
+    beforeHandle('takePayment'),
   ],
 } satisfies Partial<Record<ServiceName, Fault[]>>
 const rounds = points.product.length
