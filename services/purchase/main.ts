@@ -81,7 +81,7 @@ export async function start(config: Config, logger: Logger): Promise<Running> {
     run: service.askAfterOverdue,
     logger,
   })
-  starting.defer(() => service.notePublished())
+  starting.defer(() => service.close())
   starting.defer(() => cancelling.close())
   starting.defer(() => asking.close())
   starting.defer(() => chasing.close())

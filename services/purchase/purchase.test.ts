@@ -322,6 +322,19 @@ describe('purchases', () => {
       assert.deepEqual((await buy(customerId, body, key)).body, first.body)
     })
 
+    it('still gets it when a product of it is gone', async () => {
+      const tea = addProduct()
+      const [customerId, key] = [newId(), newId()]
+      const first = await buy(customerId, order([tea.id, 2]), key)
+      catalog.delete(tea.id)
+
+      const again = await buy(customerId, order([tea.id, 2]), key)
+      const other = await buy(customerId, order([tea.id, 2]), newId())
+
+      assert.deepEqual(again, first)
+      assert.equal(other.status, 422)
+    })
+
     it('does not get it with a token that account has revoked since', async () => {
       const [customerId, key] = [newId(), newId()]
       const body = order([addProduct().id, 2])

@@ -22,10 +22,11 @@ import type { GrpcClient } from '../../shared/grpc.ts'
 import { newId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type Publish, sendEvent } from '../../shared/messages.ts'
+import { createAcceptedEvents } from './accepted-events.ts'
 import type { Answer, Answers } from './answers.ts'
 import type { ProgressFeed } from './progress-feed.ts'
 import type { NewPurchase, Progress, PurchaseRow, Repository } from './repository.ts'
-import { acceptance, hasEnded, statusOf, toPurchase } from './views.ts'
+import { acceptance, hasEnded, statusOf, toAccepted, toPurchase } from './views.ts'
 
 type Deps = {
   repository: Repository
@@ -44,10 +45,6 @@ type Deps = {
   logger: Logger
 }
 
-/** A customer is not kept waiting for Kafka longer than this: the sweep publishes what is missing. */
-const publishDeadlineMs = 1_000
-/** Older than any publish that is still under way. */
-const unpublishedAfterMs = 5_000
 /** Older than any request to cancel that is still under way. */
 const undeliveredAfterMs = 3_000
 /** A saga returns right behind its payment, and its end is read a moment later. */
@@ -60,7 +57,7 @@ const progressLingerMs = 50
 
 export function createPurchaseService(deps: Deps) {
   const { repository, logger } = deps
-  let published: string[] = []
+  const events = createAcceptedEvents(deps)
   const asked = new LRUCache<string, true>({ max: sweepBatch * 10, ttl: endAskedForMs })
 
   const readPrice = createBatchedRead(async (product_ids) => {
@@ -99,26 +96,34 @@ export function createPurchaseService(deps: Deps) {
     const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex')
     const authenticated = authenticate(caller)
     if (idempotencyKey !== undefined) {
-      const [first] = await Promise.all([
-        findFirst(caller.accountId, idempotencyKey),
+      const [kept] = await Promise.all([
+        deps.answers?.find(caller.accountId, idempotencyKey),
         authenticated,
       ])
-      if (first) return repeated(first, bodyHash)
+      if (kept) return repeated(kept, bodyHash)
     }
-    const [lines] = await Promise.all([priceLines(body.order_items), authenticated])
+    const [priced] = await Promise.allSettled([price(body.order_items), authenticated])
+    await authenticated
+    if (priced.status === 'rejected') {
+      // A repeat is answered as the first time, whatever has become of the products.
+      const first = await findStored(caller.accountId, idempotencyKey)
+      if (first) return repeated(first, bodyHash)
+      throw priced.reason
+    }
+    const { lines, amount } = priced.value
     const accepted: PurchaseAccepted = {
       purchase_id: newId(),
       customer_id: caller.accountId,
       lines,
-      amount: total(lines),
+      amount,
       currency_code: deps.currencyCode,
       payment_method: body.payment.method,
     }
     const key = idempotencyKey ?? null
     if (!(await insert({ accepted, idempotencyKey: key, bodyHash }))) {
-      const stored = await repository.findByKey(caller.accountId, idempotencyKey ?? '')
-      if (!stored) throw new AppError('unavailable', 'the purchase could not be stored; try again')
-      return repeated(toFirst(stored), bodyHash)
+      const first = await findStored(caller.accountId, idempotencyKey)
+      if (!first) throw new AppError('unavailable', 'the purchase could not be stored; try again')
+      return repeated(first, bodyHash)
     }
     const answer = acceptance({
       id: accepted.purchase_id,
@@ -128,7 +133,7 @@ export function createPurchaseService(deps: Deps) {
     if (idempotencyKey !== undefined) {
       deps.answers?.keep(caller.accountId, idempotencyKey, { bodyHash, accepted: answer })
     }
-    await publishAccepted(accepted)
+    await events.publish(accepted)
     return answer
   }
 
@@ -141,10 +146,9 @@ export function createPurchaseService(deps: Deps) {
     }
   }
 
-  /** What the customer's first request with this key was answered. */
-  async function findFirst(customerId: string, idempotencyKey: string) {
-    const kept = await deps.answers?.find(customerId, idempotencyKey)
-    if (kept) return kept
+  /** What the customer's first request with this key was answered, by the row that it left. */
+  async function findStored(customerId: string, idempotencyKey?: string) {
+    if (idempotencyKey === undefined) return undefined
     const row = await repository.findByKey(customerId, idempotencyKey)
     if (!row) return undefined
     const first = toFirst(row)
@@ -152,15 +156,15 @@ export function createPurchaseService(deps: Deps) {
     return first
   }
 
-  /** The merged lines with today's names and prices. Ids are compared as the database writes them. */
-  async function priceLines(items: CreatePurchase['order_items']) {
+  /** The merged lines with today's names and prices, and their sum. Ids are compared as the database writes them. */
+  async function price(items: CreatePurchase['order_items']) {
     const quantities = new Map<string, number>()
     for (const { product_id, quantity } of items) {
       const id = product_id.toLowerCase()
       quantities.set(id, (quantities.get(id) ?? 0) + quantity)
     }
     const products = await Promise.all([...quantities.keys()].map(readPrice))
-    return [...quantities].map(([product_id, quantity], position) => {
+    const lines = [...quantities].map(([product_id, quantity], position) => {
       const product = products[position]
       if (!product) {
         const index = items.findIndex((item) => item.product_id.toLowerCase() === product_id)
@@ -168,15 +172,7 @@ export function createPurchaseService(deps: Deps) {
       }
       return { product_id, quantity, name: product.name, unit_price: product.price }
     })
-  }
-
-  async function publishAccepted(accepted: PurchaseAccepted): Promise<void> {
-    try {
-      await sendEvent(deps.publish, 'purchaseAccepted', accepted, publishDeadlineMs)
-      published.push(accepted.purchase_id)
-    } catch (err) {
-      logger.warn({ err, purchase_id: accepted.purchase_id }, 'purchase waits for the sweep')
-    }
+    return { lines, amount: total(lines) }
   }
 
   /**
@@ -198,7 +194,10 @@ export function createPurchaseService(deps: Deps) {
   }
 
   return {
-    create,
+    create: (...request: Parameters<typeof create>) => events.serve(() => create(...request)),
+    notePublished: events.notePublished,
+    publishMissing: events.publishMissing,
+    close: events.close,
 
     /** What is not paid for yet is undone. A wish that comes while the payment is taken lets that decide. */
     async cancel(customerId: string, id: string): Promise<AcceptedPurchase> {
@@ -226,7 +225,7 @@ export function createPurchaseService(deps: Deps) {
     async askAfterOverdue(): Promise<void> {
       for (const row of await repository.unmoved(deps.overdueMs, sweepBatch)) {
         logger.warn({ purchase_id: row.id }, 'purchase stands still')
-        await publishAccepted(toAccepted(row))
+        await events.publishNow(toAccepted(row))
         await sendEvent(deps.publish, 'settlementOverdue', { purchase_id: row.id })
       }
     },
@@ -307,27 +306,6 @@ export function createPurchaseService(deps: Deps) {
         'purchase ended',
       )
     },
-
-    /** Notes in one statement what was published since the last call. */
-    async notePublished(): Promise<void> {
-      if (published.length === 0) return
-      const ids = published
-      published = []
-      try {
-        await repository.markPublished(ids)
-      } catch (error) {
-        published.push(...ids)
-        throw error
-      }
-    },
-
-    /** Publishes accepted purchases whose event is missing, e.g. after a crash right behind the insert. */
-    async publishMissing(): Promise<void> {
-      const rows = await repository.unpublished(unpublishedAfterMs, sweepBatch)
-      const known = new Set(published)
-      const missing = rows.filter(({ id }) => !known.has(id))
-      await Promise.all(missing.map((row) => publishAccepted(toAccepted(row))))
-    },
   }
 }
 
@@ -347,15 +325,4 @@ function repeated(first: Answer, bodyHash: string): AcceptedPurchase {
 
 function toFirst(row: PurchaseRow): Answer {
   return { bodyHash: row.bodyHash, accepted: acceptance(row) }
-}
-
-function toAccepted(row: PurchaseRow): PurchaseAccepted {
-  return {
-    purchase_id: row.id,
-    customer_id: row.customerId,
-    lines: row.lines as PurchaseAccepted['lines'],
-    amount: Number(row.amount),
-    currency_code: row.currencyCode,
-    payment_method: row.paymentMethod,
-  }
 }

@@ -1,3 +1,4 @@
+import type { PurchaseAccepted } from '../../shared/contracts/events.ts'
 import type { AcceptedPurchase, Purchase, PurchaseStep } from '../../shared/contracts/purchase.ts'
 import { steps } from '../../shared/contracts/steps.ts'
 import { apiPrefix } from '../../shared/http.ts'
@@ -56,4 +57,16 @@ export function toPurchase(row: PurchaseWithSteps): Purchase {
 
 export function toStep({ name, outcome, reason, at }: StoredStep): PurchaseStep {
   return { name, outcome, reason, at: at.toISOString() }
+}
+
+/** The event that a purchase was accepted with. */
+export function toAccepted(row: PurchaseRow): PurchaseAccepted {
+  return {
+    purchase_id: row.id,
+    customer_id: row.customerId,
+    lines: row.lines as PurchaseAccepted['lines'],
+    amount: Number(row.amount),
+    currency_code: row.currencyCode,
+    payment_method: row.paymentMethod,
+  }
 }
