@@ -1,3 +1,4 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { RequestHandler } from 'express'
 import jwt from 'jsonwebtoken'
 import { Passport } from 'passport'
@@ -27,9 +28,20 @@ declare global {
   }
 }
 
-function keyOf(keys: Record<string, string>, token: string): string | undefined {
+/** Reading a key costs more than checking a signature with it, so each is read once. */
+const keysByConfig = new WeakMap<VerifyConfig['JWT_VERIFY_KEYS'], Map<string, KeyObject>>()
+
+function keysOf(pems: VerifyConfig['JWT_VERIFY_KEYS']): Map<string, KeyObject> {
+  const known = keysByConfig.get(pems)
+  if (known) return known
+  const keys = new Map(Object.entries(pems).map(([kid, pem]) => [kid, createPublicKey(pem)]))
+  keysByConfig.set(pems, keys)
+  return keys
+}
+
+function keyOf({ JWT_VERIFY_KEYS }: VerifyConfig, token: string): KeyObject | undefined {
   const kid = keyIdOf(token)
-  return kid === undefined || !Object.hasOwn(keys, kid) ? undefined : keys[kid]
+  return kid === undefined ? undefined : keysOf(JWT_VERIFY_KEYS).get(kid)
 }
 
 function keyIdOf(token: string): string | undefined {
@@ -69,7 +81,7 @@ export function signAccessToken(
 /** Checks an access token outside HTTP. Throws AppError('unauthorized'), whatever is wrong with it. */
 export function verifyAccessToken(config: VerifyConfig, token: string): Caller {
   try {
-    const payload = jwt.verify(token, keyOf(config.JWT_VERIFY_KEYS, token) ?? '', {
+    const payload = jwt.verify(token, keyOf(config, token) ?? '', {
       algorithms: [algorithm],
       issuer: config.JWT_ISSUER,
       audience: config.JWT_AUDIENCE,
@@ -91,8 +103,9 @@ export function createAuthentication(config: VerifyConfig): RequestHandler {
       {
         jwtFromRequest: fromHeader,
         secretOrKeyProvider: (_request, token, done) => {
-          const key = keyOf(config.JWT_VERIFY_KEYS, String(token))
-          done(key ? null : new Error('unknown key id'), key)
+          const key = keyOf(config, String(token))
+          // Its types do not know the key objects that jsonwebtoken takes.
+          done(key ? null : new Error('unknown key id'), key as unknown as Buffer | undefined)
         },
         algorithms: [algorithm],
         issuer: config.JWT_ISSUER,
