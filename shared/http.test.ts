@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { pino } from 'pino'
 import { z } from 'zod'
@@ -319,6 +321,22 @@ describe('startHttpServer', () => {
     })
 
     await assert.rejects(second, { code: 'EADDRINUSE' })
+  })
+
+  it('waits for no connection that never asked for anything when it closes', async () => {
+    const other = await startHttpServer({
+      logger: pino({ level: 'silent' }),
+      metrics: createMetrics('test'),
+      health: {},
+      host: '127.0.0.1',
+      port: 0,
+      routes: {},
+      handlers: {},
+    })
+    const silent = connect(other.port, '127.0.0.1')
+    await once(silent, 'connect')
+
+    await Promise.all([other.close(), once(silent, 'close')])
   })
 
   it('lets a running request end when it closes, and takes no other', async () => {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import express, { type ErrorRequestHandler, type Request, type RequestHandler } from 'express'
 import helmet from 'helmet'
 import { pinoHttp } from 'pino-http'
@@ -66,6 +66,11 @@ export type Handlers<T extends Routes> = {
 
 export const apiPrefix = '/api/v1'
 const bodyLimit = '100kb'
+/**
+ * Longer than Traefik keeps a connection that it does not use (90 s), so that none is closed under a request. And a
+ * crowd finds connections: Node takes one new one in each turn of its event loop, so many at once wait for seconds.
+ */
+const keepAliveMs = 95_000
 
 /** Checks by name; one that throws or answers false makes `/health/ready` answer 503 and says which. */
 export type HealthChecks = Record<string, () => Promise<boolean> | boolean>
@@ -137,6 +142,12 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   app.use(answerProblem)
 
   const server = app.listen(options.port, options.host)
+  server.keepAliveTimeout = keepAliveMs
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve)
     server.once('error', reject)
@@ -147,8 +158,11 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
     async close() {
       streams.close()
       const closed = new Promise((resolve) => server.close(resolve))
-      // The connection of a running request becomes idle later, and would stay open for seconds.
-      const closingIdle = setInterval(() => server.closeIdleConnections(), 50)
+      // The connection of a running request becomes idle later, and one that never had a request does not count as idle.
+      const closingIdle = setInterval(() => {
+        server.closeIdleConnections()
+        for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+      }, 50)
       await closed
       clearInterval(closingIdle)
     },
