@@ -1,4 +1,4 @@
-import { type Entity, Repository, Schema } from 'redis-om'
+import type { Entity, Repository } from 'redis-om'
 import { NotAskedError } from './breaker.ts'
 import type { Redis } from './redis.ts'
 
@@ -8,6 +8,8 @@ export type Fields = Record<string, string | number>
 export type FieldTypes<T extends Fields> = {
   [K in keyof T]: T[K] extends number ? 'number' : 'string'
 }
+
+type Client = Awaited<ReturnType<Redis['entities']['client']>>
 
 /** A missing hash comes back as an entity without fields, so every one that is kept has this. */
 type Kept = { kept_until: number }
@@ -25,27 +27,27 @@ export function createEntities<T extends Fields>(
     ['kept_until', 'number'],
   ]
   const definition = Object.fromEntries(types.map(([field, type]) => [field, { type }]))
-  const schema = new Schema(name, definition, { dataStructure: 'HASH' })
   const breaker = redis.breaker('entities')
-  let client: ReturnType<Redis['entities']['client']>
+  let client: Client
   let repository: Repository | undefined
 
-  function use<R>(work: (open: Repository) => Promise<R>): Promise<R> {
-    return breaker.run(async () => {
-      const now = redis.entities.client()
-      if (!now) throw new Error('redis-om is not connected')
-      if (now !== client || !repository) {
-        client = now
-        repository = new Repository(schema, now)
-      }
-      return work(repository)
-    })
+  async function repositoryOf(now: NonNullable<Client>): Promise<Repository> {
+    if (repository && now === client) return repository
+    const { Repository, Schema } = await import('redis-om')
+    const schema = new Schema(name, definition, { dataStructure: 'HASH' })
+    client = now
+    repository = new Repository(schema, now)
+    return repository
   }
 
-  const replacing = async <R>(result: Promise<R>): Promise<R> => {
-    const used = redis.entities.client()
+  async function use<R>(work: (open: Repository) => Promise<R>): Promise<R> {
+    let used: Client
     try {
-      return await result
+      return await breaker.run(async () => {
+        used = await redis.entities.client()
+        if (!used) throw new Error('redis-om is not connected')
+        return work(await repositoryOf(used))
+      })
     } catch (error) {
       if (!(error instanceof NotAskedError)) redis.entities.replace(used)
       throw error
@@ -54,20 +56,18 @@ export function createEntities<T extends Fields>(
 
   return {
     async find(id: string): Promise<T | undefined> {
-      const entity = (await replacing(use((open) => open.fetch(id)))) as Entity & Partial<Kept>
+      const entity = (await use((open) => open.fetch(id))) as Entity & Partial<Kept>
       if (!((entity.kept_until ?? 0) > Date.now())) return undefined
       return Object.fromEntries(names.map((field) => [field, entity[field]])) as T
     },
 
     async save(id: string, row: T): Promise<void> {
       const ms = Math.round(ttlMs * (0.9 + Math.random() * 0.2))
-      await replacing(
-        use(async (open) => {
-          // Two commands: an entity that lost its expiry still says itself how long it is good.
-          await open.save(id, { ...row, kept_until: Date.now() + ms })
-          await open.expire(id, Math.ceil(ms / 1_000))
-        }),
-      )
+      await use(async (open) => {
+        // Two commands: an entity that lost its expiry still says itself how long it is good.
+        await open.save(id, { ...row, kept_until: Date.now() + ms })
+        await open.expire(id, Math.ceil(ms / 1_000))
+      })
     },
   }
 }

@@ -173,6 +173,14 @@ describe('the progress of a purchase, live', () => {
     }
   }
 
+  /** Somebody watches a purchase of their own in another replica. */
+  async function watchElsewhere({ prefix, test }: Replica): Promise<void> {
+    await listen(await createReplica({ prefix }), await accept())
+    await waitFor('the others to know', () =>
+      test.redis.cluster.exists(`${prefix}progress:watched`),
+    )
+  }
+
   const streamKey = ({ prefix }: Replica, { id }: Accepted) => `${prefix}progress:{${id}}:stream`
   const hashKey = ({ prefix }: Replica, { id }: Accepted) => `${prefix}progress:{${id}}`
 
@@ -278,9 +286,25 @@ describe('the progress of a purchase, live', () => {
     })
   })
 
+  it('goes to Redis only while somebody watches, be it in another replica', async () => {
+    const replica = await createReplica()
+    const { cluster } = replica.test.redis
+    const [unwatched, watched] = [await accept(), await accept()]
+    await step(replica, unwatched, 'reserveStock')
+    await watchElsewhere(replica)
+    await step(replica, watched, 'reserveStock')
+
+    await waitFor('the step that is carried', async () => {
+      await step(replica, watched, 'createOrder')
+      return cluster.exists(streamKey(replica, watched))
+    })
+    assert.equal(await cluster.exists(streamKey(replica, unwatched)), 0)
+  })
+
   it('keeps hash and stream on one node, for a time, with each event once', async () => {
     const replica = await createReplica()
     const { cluster } = replica.test.redis
+    await watchElsewhere(replica)
     const purchase = await accept()
     for (const command of ['reserveStock', 'reserveStock', 'createOrder'] as const) {
       await step(replica, purchase, command)

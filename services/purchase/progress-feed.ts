@@ -47,6 +47,8 @@ const flushMs = 50
 const pollMs = 100
 /** How often the database is asked all the same: what Redis lost is late by no more than this. */
 const lookMs = 1_000
+/** How long a replica that watches is known to the others after it last said so. */
+const watchedSeconds = 5
 const batch = 200
 const maxNoted = 10_000
 
@@ -60,7 +62,8 @@ const append = `
 /**
  * Carries progress from the replica that stored it to those whose clients watch: as a redis-om hash and a stream, which
  * one hash tag keeps on one node. Both may be lost, late or incomplete at any moment. Readers look at the database
- * once a second as well, in one query for all, and an end is told only as the database has it.
+ * once a second as well, in one query for all, and an end is told only as the database has it. As long as nobody watches,
+ * in any replica, nothing is carried.
  */
 export function createProgressFeed({
   redis,
@@ -99,6 +102,8 @@ export function createProgressFeed({
   const noted = new Set<string>()
   const watchers = new Map<string, Set<Watcher>>()
   let looked = Number.NEGATIVE_INFINITY
+  let asked = Number.NEGATIVE_INFINITY
+  let isWatchedElsewhere = false
 
   cluster.defineCommand('appendProgress', { numberOfKeys: 1, lua: append })
   const { appendProgress } = cluster as unknown as {
@@ -106,6 +111,24 @@ export function createProgressFeed({
   }
   const tagOf = (id: string) => `{${id}}`
   const streamOf = (id: string) => `${name}:${tagOf(id)}:stream`
+  const watched = `${name}:watched`
+
+  function sayThatSomebodyWatches(): void {
+    streaming
+      .run(() => cluster.set(watched, '', 'EX', watchedSeconds))
+      .catch((err) => logger.debug({ err }, 'watchers have the database only'))
+  }
+
+  /** Asks Redis once a second. Who begins to watch meanwhile has the database. */
+  async function isWatched(): Promise<boolean> {
+    if (watchers.size > 0) return true
+    if (performance.now() - asked >= lookMs) {
+      asked = performance.now()
+      const found = await streaming.run(() => cluster.exists(watched)).catch(() => 0)
+      isWatchedElsewhere = found === 1
+    }
+    return isWatchedElsewhere
+  }
 
   async function publish(row: PurchaseWithSteps): Promise<void> {
     const { id, customerId, ended, steps } = toKnown(row)
@@ -123,6 +146,7 @@ export function createProgressFeed({
 
   /** One query for all that changed meanwhile, and nobody waits for it. */
   async function flush(): Promise<void> {
+    if (noted.size > 0 && !(await isWatched())) noted.clear()
     while (noted.size > 0) {
       const ids = [...noted].slice(0, batch)
       for (const id of ids) noted.delete(id)
@@ -190,7 +214,10 @@ export function createProgressFeed({
     if (watchers.size === 0) return
     const ended = await readStreams()
     const isTime = performance.now() - looked >= lookMs
-    if (isTime) looked = performance.now()
+    if (isTime) {
+      looked = performance.now()
+      sayThatSomebodyWatches()
+    }
     const ids = isTime ? [...watchers.keys()] : ended
     if (ids.length > 0) await readDatabase(ids)
   }
@@ -216,6 +243,7 @@ export function createProgressFeed({
     }
     const together = watchers.get(id) ?? new Set()
     watchers.set(id, together.add(watcher))
+    sayThatSomebodyWatches()
     // The database tells an end, and nobody is kept waiting for one that is there.
     if (known.ended) looked = Number.NEGATIVE_INFINITY
     signal.addEventListener('abort', wake)

@@ -43,7 +43,7 @@ export type TestRedis = Awaited<ReturnType<typeof connectTestRedis>>
 async function redisIsUp(redis: TestRedis['redis']): Promise<void> {
   await waitFor('both clients to be connected', async () => {
     const pong = await redis.cluster.get('ping').catch(() => undefined)
-    return pong !== undefined && redis.entities.client() ? true : undefined
+    return pong !== undefined && (await redis.entities.client()) ? true : undefined
   })
 }
 
