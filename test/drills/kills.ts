@@ -92,21 +92,19 @@ const declined = { sim_declined: 0.3 }
 
 async function killAtPoints(rig: Rig, round: number): Promise<void> {
   const names = Object.keys(points) as (keyof typeof points)[]
-  const before = new Map<string, number>()
   const chosen = names.map((name) => {
     const point = points[name][round] as Fault
     return [name, [{ ...point, nth: rig.random.between(1, 2) }]] as const
   })
-  await rig.inject(Object.fromEntries(chosen))
-  for (const name of names) {
-    before.set(name, await rig.restartsOf(name))
-    rig.disarm(name)
-  }
+  const before = new Map<string, number>()
+  for (const name of names) before.set(name, await rig.restartsOf(name))
+  await rig.inject(Object.fromEntries(chosen), { forOneLife: true })
   const killed = Promise.all(
     chosen.map(async ([name, [fault]]) => {
       const passed = await waitFor(
         `${name} to be killed`,
-        async () => (await rig.restartsOf(name)) > (before.get(name) ?? 0),
+        // One start more than the one with the fault.
+        async () => (await rig.restartsOf(name)) > (before.get(name) ?? 0) + 1,
         60_000,
       ).catch(() => false)
       const where = fault && 'at' in fault ? `${fault.at} ${fault.names?.join() ?? ''}` : ''

@@ -20,7 +20,7 @@ async function buyUnder(
   faults: Partial<Record<ServiceName, Fault[]>>,
   { attempts = rig.profile.stepAttempts, methods = { sim_declined: 0.2 } } = {},
 ): Promise<void> {
-  await rig.inject(faults, { orchestrator: { STEP_ATTEMPTS: `${attempts}` } })
+  await rig.inject(faults, { extra: { orchestrator: { STEP_ATTEMPTS: `${attempts}` } } })
   await rig.buy({ methods })
   await untilAllEnded(rig)
   rig.require((await rig.faults()).length > 0, 'no fault was injected')
@@ -117,8 +117,10 @@ export const messageDrills: Drill[] = [
       await rig.inject(
         { payment: [{ message: 'drop', topics: ['replies'], names: ['takePayment'] }] },
         {
-          payment: { SIM_REFUND_FAILURES: rig.short ? '8' : '20', PROVIDER_TIMEOUT_MS: '200' },
-          ...(rig.short && { orchestrator: quick }),
+          extra: {
+            payment: { SIM_REFUND_FAILURES: rig.short ? '8' : '20', PROVIDER_TIMEOUT_MS: '200' },
+            ...(rig.short && { orchestrator: quick }),
+          },
         },
       )
       await rig.buy({ methods: { sim_refund_fails: 1 } })

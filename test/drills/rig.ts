@@ -85,19 +85,25 @@ export async function openRig(options: RigOptions) {
     healedAt = Date.now()
   }
 
-  async function restart(name: ServiceName, extra: Env): Promise<void> {
+  async function restart(name: ServiceName, extra: Env, forOneLife = false): Promise<void> {
     stack.setServiceEnv(name, extra)
     await stack.stopProcess(name)
-    await stack.startProcess(name)
+    const started = stack.startProcess(name)
+    // What is left over from before may kill it while it starts.
+    if (forOneLife) stack.setServiceEnv(name, {})
+    await started
   }
 
   /** Restarts services with other variables; `heal` gives them their own back. */
-  async function configure(changes: Partial<Record<ServiceName, Env>>): Promise<void> {
+  async function configure(
+    changes: Partial<Record<ServiceName, Env>>,
+    forOneLife = false,
+  ): Promise<void> {
     const entries = Object.entries(changes) as [ServiceName, Env][]
     await Promise.all(
       entries.map(([name, extra]) => {
         changed.add(name)
-        return restart(name, extra)
+        return restart(name, extra, forOneLife)
       }),
     )
   }
@@ -126,23 +132,21 @@ export async function openRig(options: RigOptions) {
 
     note,
 
-    /** Restarts services with faults, and with `extra` variables. */
+    /** Restarts services with faults, and with `extra` variables; `forOneLife`: when they die they come back without. */
     async inject(
       faults: Partial<Record<ServiceName, Fault[]>>,
-      extra: Partial<Record<ServiceName, Env>> = {},
+      {
+        extra = {},
+        forOneLife = false,
+      }: { extra?: Partial<Record<ServiceName, Env>>; forOneLife?: boolean } = {},
     ): Promise<void> {
       const changes = { ...extra }
       for (const [index, [name, list]] of Object.entries(faults).entries()) {
         const env = { FAULTS: JSON.stringify(list), FAULT_SEED: `${seed + index}` }
         changes[name as ServiceName] = { ...changes[name as ServiceName], ...env }
       }
-      await configure(changes)
+      await configure(changes, forOneLife)
       for (const [name, list] of Object.entries(faults)) say(`${name}: ${JSON.stringify(list)}`)
-    },
-
-    /** What starts from now on has no faults; what runs keeps its own. */
-    disarm(name: ServiceName): void {
-      stack.setServiceEnv(name, {})
     },
 
     /** Sends a signal that ends a process, and waits until the launcher has it back and ready. */
