@@ -258,6 +258,8 @@ describe('startHttpServer', () => {
       })
       await waitFor('the log line', () => logged.includes('request errored'))
       assert.match(logged, /"err":\{"type":/)
+      assert.match(logged, /"req":\{.*"url":"\/api\/v1\/fail/)
+      assert.match(logged, /"responseTime":\d+/)
       assert.equal(logged.match(/"stack"/g)?.length, 1)
     })
   }

@@ -87,7 +87,7 @@ async function openCluster(nodes: string[]) {
 }
 
 /**
- * redis-om's own connection, made when somebody first asks for it: a process that does without is 25 MB smaller. Its
+ * redis-om's own connection, made when somebody first asks for it: a process that does without is some MB smaller. Its
  * client keeps asking a master that died, for as long as it is not told MOVED, so
  * after a failure it is replaced by a new one that learns the topology from any node that lives.
  */
