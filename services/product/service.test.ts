@@ -6,9 +6,9 @@ import { commandId, newId } from '../../shared/ids.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import type { Command } from '../../shared/participant.ts'
 import type { Outgoing } from '../../shared/publisher.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
+import { openProductDatabase, type ProductDatabase } from '../../test/helpers/product-database.ts'
 import { createCommandHandlers, createEventHandlers } from './commands.ts'
-import { connectRepository, type Repository } from './repository.ts'
+import type { Repository } from './repository.ts'
 import { createProductService } from './service.ts'
 
 const done = { outcome: 'done' }
@@ -30,25 +30,22 @@ function line(product_id: string, quantity: number): StockLine {
 }
 
 describe('stock', () => {
-  let database: TestDatabase
-  let repository: Repository
-  let categoryId: string
+  let database: ProductDatabase
+  const buildProduct = (inventory: number) => database.buildProduct(inventory)
+  const counts = (id: string) => database.counts(id)
+  const holds = (purchaseId: string) => database.holds(purchaseId)
 
   before(async () => {
-    database = await createTestDatabase('product')
-    repository = await connectRepository({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 10 })
-    categoryId = (await repository.createCategory({ name: 'Tea', description: 'Leaves' })).id
+    database = await openProductDatabase()
   })
 
-  after(async () => {
-    await repository.close()
-    await database.close()
-  })
+  after(() => database.close())
 
   function setUp({ overdueMs = 60_000 } = {}) {
     const published: Outgoing[] = []
     const metrics = createMetrics('product')
     const asked = { transactions: 0, sales: 0 }
+    const { repository } = database
     const counted: Repository = {
       ...repository,
       transaction(work) {
@@ -87,33 +84,6 @@ describe('stock', () => {
         return metric?.values[0]?.value
       },
     }
-  }
-
-  async function buildProduct(inventory: number): Promise<string> {
-    const product = await repository.createProduct({
-      accountId: newId(),
-      categoryId,
-      name: 'Green tea',
-      description: 'From the hills',
-      brandName: 'Hill',
-      price: 125,
-      inventory,
-    })
-    assert.ok(product)
-    return product.id
-  }
-
-  /** Stock, held and sold of a product. */
-  async function counts(id: string): Promise<number[]> {
-    const rows = await database.query(`SELECT stock, held, sold FROM products WHERE id = '${id}'`)
-    return Object.values(rows[0] ?? {}) as number[]
-  }
-
-  async function holds(purchaseId: string): Promise<unknown[]> {
-    const rows = await database.query(
-      `SELECT quantity, status FROM holds WHERE purchase_id = '${purchaseId}' ORDER BY product_id`,
-    )
-    return rows.map(({ quantity, status }) => [quantity, status])
   }
 
   describe('reserveStock', () => {

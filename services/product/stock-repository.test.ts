@@ -4,8 +4,7 @@ import { pino } from 'pino'
 import { waitFor } from '../../scripts/wait-for.ts'
 import { commandId, newId } from '../../shared/ids.ts'
 import { createMetrics } from '../../shared/metrics.ts'
-import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
-import { connectRepository, type Repository } from './repository.ts'
+import { openProductDatabase, type ProductDatabase } from '../../test/helpers/product-database.ts'
 import { createProductService } from './service.ts'
 
 const done = { outcome: 'done' }
@@ -13,17 +12,14 @@ const rejected = (reason: string) => ({ outcome: 'rejected', reason })
 
 describe('stock that many move at once', () => {
   const resources = new AsyncDisposableStack()
-  let database: TestDatabase
-  let repository: Repository
-  let categoryId: string
+  let database: ProductDatabase
+  let repository: ProductDatabase['repository']
+  const buildProduct = (inventory: number) => database.buildProduct(inventory)
+  const counts = (id: string) => database.counts(id)
 
   before(async () => {
-    database = resources.adopt(await createTestDatabase('product'), (open) => open.close())
-    repository = resources.adopt(
-      await connectRepository({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 10 }),
-      (open) => open.close(),
-    )
-    categoryId = (await repository.createCategory({ name: 'Tea', description: 'Leaves' })).id
+    database = resources.adopt(await openProductDatabase(), (open) => open.close())
+    repository = database.repository
   })
 
   after(() => resources.disposeAsync())
@@ -71,32 +67,8 @@ describe('stock that many move at once', () => {
     }
   }
 
-  async function buildProduct(inventory: number): Promise<string> {
-    const product = await repository.createProduct({
-      accountId: newId(),
-      categoryId,
-      name: 'Green tea',
-      description: 'From the hills',
-      brandName: 'Hill',
-      price: 125,
-      inventory,
-    })
-    assert.ok(product)
-    return product.id
-  }
-
-  /** Stock, held and sold of a product. */
-  async function counts(id: string): Promise<unknown[]> {
-    const rows = await database.query(`SELECT stock, held, sold FROM products WHERE id = '${id}'`)
-    return Object.values(rows[0] ?? {})
-  }
-
-  async function statuses(purchaseId: string): Promise<unknown[]> {
-    const rows = await database.query(
-      `SELECT status FROM holds WHERE purchase_id = '${purchaseId}' ORDER BY product_id`,
-    )
-    return rows.map(({ status }) => status)
-  }
+  const statuses = async (purchaseId: string) =>
+    (await database.holds(purchaseId)).map(([, status]) => status)
 
   /** Somebody else's transaction, which lasts until it is told to commit. */
   async function begin() {
