@@ -102,6 +102,14 @@ export const guards: Guard[] = [
     expects: 'starts one saga of an event that comes again',
   },
   {
+    mechanism: 'asking for an end that does not come',
+    file: 'services/purchase/service.ts',
+    from: 'ids.filter((id) => !asked.has(id))',
+    to: 'ids.filter(() => false)',
+    tests: ['test/drills/killed-in-wait.test.ts'],
+    expects: 'between the end that is stored and its announcement',
+  },
+  {
     mechanism: 'an undo that voids at the provider first',
     file: 'services/payment/service.ts',
     from: "if (outcome === 'voided') return 'VOIDED'",
