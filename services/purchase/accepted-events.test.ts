@@ -36,17 +36,21 @@ describe('the event of an accepted purchase', () => {
   function open({ holdMs = 60_000, calmMs = 60_000, unpublished = [] as string[] } = {}) {
     const sent: string[] = []
     const noted: string[] = []
+    const kafka = { isAway: false }
     const events = createAcceptedEvents({
       repository: {
         markPublished: async (ids) => void noted.push(...ids),
         unpublished: async () => unpublished.map((id) => ({ id }) as PurchaseRow),
       },
-      publish: async (_topic, { key }) => void sent.push(key),
+      publish: async (_topic, { key }) => {
+        if (kafka.isAway) throw new Error('Kafka is away')
+        sent.push(key)
+      },
       logger: createLogger('purchase', 'silent'),
       holdMs,
       calmMs,
     })
-    return { events, sent, noted }
+    return { events, sent, noted, kafka }
   }
 
   it('is published at once as long as few are at the door', async () => {
@@ -77,6 +81,18 @@ describe('the event of an accepted purchase', () => {
 
     await waitFor('the event', () => sent.length === 1)
     await crowd.leave()
+    assert.deepEqual(sent, [id])
+  })
+
+  it('is tried again, whatever its age, when Kafka did not take it', async () => {
+    const { events, sent, kafka } = open()
+    kafka.isAway = true
+    await events.publish(accepted)
+    await events.publishMissing()
+    kafka.isAway = false
+    await events.publishMissing()
+    await events.publishMissing()
+
     assert.deepEqual(sent, [id])
   })
 

@@ -40,6 +40,7 @@ export function createAcceptedEvents({
   let held: PurchaseAccepted[] = []
   let heldSince = 0
   let holding: NodeJS.Timeout | undefined
+  let failed: PurchaseAccepted[] = []
   let published: string[] = []
 
   async function publishNow(accepted: PurchaseAccepted): Promise<void> {
@@ -47,6 +48,7 @@ export function createAcceptedEvents({
       await sendEvent(publish, 'purchaseAccepted', accepted, publishDeadlineMs)
       published.push(accepted.purchase_id)
     } catch (err) {
+      if (failed.length < maxHeld) failed.push(accepted)
       logger.warn({ err, purchase_id: accepted.purchase_id }, 'purchase waits for the sweep')
     }
   }
@@ -105,10 +107,17 @@ export function createAcceptedEvents({
 
     notePublished,
 
-    /** Publishes accepted purchases whose event is missing, e.g. after a crash right behind the insert. */
+    /**
+     * Publishes accepted purchases whose event is missing: those that Kafka did not take from this process, and those
+     * whose process died right behind the insert.
+     */
     async publishMissing(): Promise<void> {
+      const again = failed
+      failed = []
+      await Promise.all(again.map(publishNow))
       const rows = await repository.unpublished(unpublishedAfterMs, sweepBatch)
-      const known = new Set([...published, ...held.map(({ purchase_id }) => purchase_id)])
+      const here = [...held, ...failed].map(({ purchase_id }) => purchase_id)
+      const known = new Set([...published, ...here])
       const missing = rows.filter(({ id }) => !known.has(id))
       await Promise.all(missing.map((row) => publishNow(toAccepted(row))))
     },
