@@ -13,6 +13,7 @@ import type { Caller } from './auth.ts'
 import { AppError, type ErrorKind, invalid, type Problem, toProblem } from './errors.ts'
 import { createEventStreams, type EventStream, type EventStreamLimits } from './event-streams.ts'
 import { isDatabaseAway } from './faults.ts'
+import { createLobby, type Lobby } from './lobby.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import { boundaryOf, type FormInput, type Multipart, withForm } from './multipart.ts'
@@ -110,6 +111,7 @@ export type HttpServerOptions<T extends Routes> = {
 export async function startHttpServer<T extends Routes>(options: HttpServerOptions<T>) {
   const app = express()
   const streams = createEventStreams(options.streams)
+  const lobby = createLobby()
   const log = pinoHttp({ logger: options.logger, customLogLevel: logLevel })
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
@@ -118,7 +120,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   // Nobody asks for one here, and with it each answer is hashed and written in two pieces.
   app.set('etag', false)
   mountOperations(app, options)
-  app.use(shedLoad(options))
+  app.use(shedLoad(options, lobby))
   app.use(options.logger.isLevelEnabled('debug') ? log : noteStart)
   app.use(helmet())
   app.use(express.json({ limit: bodyLimit, strict: true, type: isJson }))
@@ -154,6 +156,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   server.keepAliveTimeout = keepAliveMs
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
+    lobby.connected()
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
@@ -245,12 +248,15 @@ const turnDeadlineMs = 30_000
  * logging and parsing, so that saying no is cheap. Health and metrics are mounted before it; uploads and event streams
  * are long and have limits of their own.
  */
-function shedLoad<T extends Routes>({
-  routes,
-  metrics,
-  maxInFlight = Number.POSITIVE_INFINITY,
-  maxAtOnce = defaultAtOnce,
-}: HttpServerOptions<T>): RequestHandler {
+function shedLoad<T extends Routes>(
+  {
+    routes,
+    metrics,
+    maxInFlight = Number.POSITIVE_INFINITY,
+    maxAtOnce = defaultAtOnce,
+  }: HttpServerOptions<T>,
+  lobby: Lobby,
+): RequestHandler {
   const long = Object.values(routes)
     .filter(({ multipart, stream }) => multipart || stream)
     .map(({ path }) => new RegExp(`^${apiPrefix}${path.replaceAll(/:\w+/g, '[^/]+')}$`))
@@ -280,7 +286,7 @@ function shedLoad<T extends Routes>({
       leaveQueue()
       begun = true
       running += 1
-      next()
+      lobby.enter(next)
     }
     response.once('close', () => {
       inFlight -= 1
