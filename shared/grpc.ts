@@ -48,8 +48,8 @@ export type GrpcServices = {
   }
   purchase: {
     CancelWished: {
-      request: { purchase_id: string }
-      response: { wished: boolean }
+      request: { purchase_ids: string[] }
+      response: { wished: string[] }
     }
   }
   saga: {

@@ -9,6 +9,7 @@ import {
   startOrchestrator,
   type TestOrchestrator,
 } from '../../test/helpers/orchestrator.ts'
+import { createCancelWishes } from './cancel-wishes.ts'
 
 const undos = ['refundPayment', 'cancelOrder', 'releaseStock']
 /** Longer than a test may take: who waits for it fails. */
@@ -21,7 +22,7 @@ describe('a wish to cancel, while steps take the short way', function () {
 
   const open = new AsyncDisposableStack()
   const wished = new Set<string>()
-  const looks: string[] = []
+  const looks: string[][] = []
   let shop: TestOrchestrator
 
   before(async () => {
@@ -31,9 +32,9 @@ describe('a wish to cancel, while steps take the short way', function () {
       port: 0,
       logger: createLogger('purchase', 'silent'),
       handlers: {
-        async CancelWished({ purchase_id }) {
-          looks.push(purchase_id)
-          return { wished: wished.has(purchase_id) }
+        async CancelWished({ purchase_ids }) {
+          looks.push(purchase_ids)
+          return { wished: purchase_ids.filter((id) => wished.has(id)) }
         },
       },
     })
@@ -117,8 +118,35 @@ describe('a wish to cancel, while steps take the short way', function () {
 
     assert.equal((await shop.endOf(id)).status, 'COMPLETED')
     assert.deepEqual(
-      looks.filter((look) => look === id),
-      [id],
+      looks.filter((ids) => ids.includes(id)),
+      [[id]],
     )
+  })
+})
+
+describe('purchases that wait for their sagas', () => {
+  const waited = () => uuidv7({ msecs: Date.now() - 60_000 })
+
+  it('are asked for together, each once', async () => {
+    const [first, second, third] = [waited(), waited(), waited()] as const
+    const questions: string[][] = []
+    const { wished } = createCancelWishes({
+      waiters: { giveUp: () => undefined },
+      comeHere: () => true,
+      publish: async () => undefined,
+      purchases: {
+        async CancelWished({ purchase_ids }) {
+          questions.push(purchase_ids)
+          return { wished: [second] }
+        },
+      },
+      comingUp: () => [second, third],
+      logger: createLogger('orchestrator', 'silent'),
+    })
+
+    const answers = [await wished(first), await wished(second), await wished(third)]
+
+    assert.deepEqual(answers, [false, true, false])
+    assert.deepEqual(questions, [[first, second, third]])
   })
 })

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { GrpcClient } from '../../shared/grpc.ts'
 import { timeOfId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -10,17 +11,34 @@ type Deps = {
   comeHere: (purchaseId: string) => boolean
   publish: Publish
   purchases: Pick<GrpcClient<'purchase'>, 'CancelWished'>
+  /** The purchases that start next. */
+  comingUp: () => string[]
   logger: Logger
 }
 
 /** No wish of a younger purchase has been lost: the purchase service tries for this long to deliver it. */
 const waitedMs = 2_000
+/** So an answer is good for less than that. */
+const knownMs = 1_000
+const maxKnown = 1_000
+const maxAsked = 100
 /** A process hears nobody while it starts, so one who wishes then is told so at once. */
 const startingMs = 5_000
 
 /** How a wish to cancel reaches a saga that waits in a process, or has not started. */
-export function createCancelWishes({ waiters, comeHere, publish, purchases, logger }: Deps) {
+export function createCancelWishes(deps: Deps) {
+  const { waiters, comeHere, publish, purchases, comingUp, logger } = deps
   const startedAt = Date.now()
+  const answers = new LRUCache<string, boolean>({ max: maxKnown, ttl: knownMs })
+
+  /** Asks for those with it that start next, so that a crowd costs few questions. */
+  async function ask(purchaseId: string): Promise<boolean> {
+    const next = comingUp().filter((id) => !answers.has(id))
+    const ids = [...new Set([purchaseId, ...next])].slice(0, maxAsked)
+    const { wished } = await purchases.CancelWished({ purchase_ids: ids })
+    for (const id of ids) answers.set(id, wished.includes(id))
+    return wished.includes(purchaseId)
+  }
 
   return {
     /** Tells the process in which the saga waits. The saga's Update says the same, only later. */
@@ -46,7 +64,7 @@ export function createCancelWishes({ waiters, comeHere, publish, purchases, logg
       const madeAt = timeOfId(purchaseId)
       if (madeAt > startedAt + startingMs && Date.now() - madeAt < waitedMs) return false
       try {
-        return (await purchases.CancelWished({ purchase_id: purchaseId })).wished
+        return answers.get(purchaseId) ?? (await ask(purchaseId))
       } catch (err) {
         logger.warn({ err, purchase_id: purchaseId }, 'saga starts without a look for a wish')
         return false

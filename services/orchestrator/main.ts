@@ -71,6 +71,7 @@ export async function start(
     comeHere,
     publish: kafka.publish,
     purchases: purchaseService,
+    comingUp: gate.waiting,
     logger,
   })
   const announce = (ended: PurchaseEnded) => sendEvent(kafka.publish, 'purchaseEnded', ended)

@@ -10,21 +10,23 @@ const parkedAfterMs = 120_000
  */
 export function createSagaGate(limit: number, now: () => number = Date.now) {
   const enteredAt = new Map<string, number>()
-  const waiting: (() => void)[] = []
+  const waiting: { purchaseId: string; go: () => void }[] = []
 
   function leave(purchaseId: string): void {
-    if (enteredAt.delete(purchaseId)) waiting.shift()?.()
+    if (enteredAt.delete(purchaseId)) waiting.shift()?.go()
   }
 
   return {
     /** Resolves when there is room, and takes it until the purchase leaves. Entering twice takes one place. */
     async enter(purchaseId: string): Promise<void> {
       while (!enteredAt.has(purchaseId) && enteredAt.size >= limit) {
-        await new Promise<void>((resolve) => waiting.push(resolve))
+        await new Promise<void>((go) => waiting.push({ purchaseId, go }))
       }
       enteredAt.set(purchaseId, now())
     },
     leave,
+    /** Those who come next. */
+    waiting: (): string[] => waiting.map(({ purchaseId }) => purchaseId),
     get size() {
       return enteredAt.size
     },

@@ -3,7 +3,7 @@ import { invalid } from '../../shared/errors.ts'
 import type { GrpcHandlers } from '../../shared/grpc.ts'
 import type { PurchaseService } from './service.ts'
 
-const CancelWished = z.object({ purchase_id: z.uuid() })
+const CancelWished = z.object({ purchase_ids: z.array(z.uuid()).max(200) })
 
 export function createGrpcHandlers(
   service: Pick<PurchaseService, 'cancelWished'>,
@@ -12,7 +12,7 @@ export function createGrpcHandlers(
     async CancelWished(request) {
       const parsed = CancelWished.safeParse(request)
       if (parsed.error) throw invalid(parsed.error.issues)
-      return { wished: await service.cancelWished(parsed.data.purchase_id) }
+      return { wished: await service.cancelWished(parsed.data.purchase_ids) }
     },
   }
 }

@@ -157,13 +157,13 @@ export async function connectRepository(config: DatabaseConfig) {
       })
     },
 
-    /** Whether the customer has asked to cancel a purchase that has not ended. */
-    async cancelWished(id: string): Promise<boolean> {
-      const row = await prisma.purchase.findUnique({
-        where: { id, status: open, NOT: { cancelRequestedAt: null } },
+    /** Those of them that have not ended and whose customer has asked to cancel. */
+    async cancelWished(ids: string[]): Promise<string[]> {
+      const rows = await prisma.purchase.findMany({
+        where: { id: { in: ids }, status: open, NOT: { cancelRequestedAt: null } },
         select: { id: true },
       })
-      return row !== null
+      return rows.map(({ id }) => id)
     },
 
     undeliveredCancels: (olderThanMs: number, limit: number): Promise<Purchase[]> =>

@@ -137,7 +137,8 @@ describe('a purchase and its saga', function () {
     it('is told to a saga that asks, until the purchase has ended', async () => {
       const { caller, id } = await bought()
       const { CancelWished } = createGrpcHandlers(service)
-      const wished = async (purchase_id = id) => (await CancelWished({ purchase_id })).wished
+      const wished = async (purchase_id = id) =>
+        (await CancelWished({ purchase_ids: [newId(), purchase_id] })).wished.includes(purchase_id)
 
       const before = await wished()
       await cancel(caller, id)

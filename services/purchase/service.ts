@@ -210,7 +210,7 @@ export function createPurchaseService(deps: Deps) {
       return { ...acceptance(row), status: statusOf(row) }
     },
 
-    cancelWished: (id: string): Promise<boolean> => repository.cancelWished(id),
+    cancelWished: (ids: string[]): Promise<string[]> => repository.cancelWished(ids),
 
     /** Tells sagas of wishes to cancel that they have not heard of, e.g. because Temporal was away. */
     async deliverCancels(): Promise<void> {
