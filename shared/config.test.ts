@@ -81,6 +81,7 @@ describe('loadConfig', () => {
     ['LOG_LEVEL', processEnv.LOG_LEVEL, 'loud'],
     ['DATABASE_URL', databaseEnv.DATABASE_URL, 'mysql://127.0.0.1/db'],
     ['JWT_VERIFY_KEYS', authEnv.JWT_VERIFY_KEYS, '{"kid":1}'],
+    ['JWT_VERIFY_KEYS', authEnv.JWT_VERIFY_KEYS, '{"kid":"no key"}'],
   ] as const) {
     it(`refuses ${variable}=${value}`, () => {
       const load = () => loadConfig({ [variable]: schema }, { [variable]: value })

@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 import { Fault } from './fault-injection.ts'
 import { minorUnits } from './money.ts'
@@ -73,9 +74,19 @@ export const shopEnv = {
 
 /** Public keys by key id: several at once while a signing key is rotated. */
 export const authEnv = {
-  JWT_VERIFY_KEYS: json(z.record(z.string(), z.string())),
+  JWT_VERIFY_KEYS: json(
+    z.record(z.string(), z.string().refine(isPublicKey, 'must be a public key in PEM')),
+  ),
   JWT_ISSUER: z.string().min(1),
   JWT_AUDIENCE: z.string().min(1),
+}
+
+function isPublicKey(pem: string): boolean {
+  try {
+    return createPublicKey(pem).type === 'public'
+  } catch {
+    return false
+  }
 }
 
 /** Thrown at start; the message names each variable and the rule that it breaks. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from '@temporalio/client'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
 import { purchaseWorkflowId } from '../../shared/ids.ts'
@@ -53,9 +54,7 @@ export function createEndings({ client, announce, leave, logger }: Deps) {
     },
     /** Waits for the announcements that are under way, for 5 s at most. */
     async close(): Promise<void> {
-      const late = AbortSignal.timeout(closeMs)
-      const isLate = new Promise<void>((resolve) => late.addEventListener('abort', () => resolve()))
-      await Promise.race([Promise.all(open), isLate])
+      await Promise.race([Promise.all(open), sleep(closeMs, undefined, { ref: false })])
     },
   }
 }
