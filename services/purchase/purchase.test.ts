@@ -395,6 +395,11 @@ describe('purchases', () => {
         `UPDATE purchases SET created_at = now() - interval '1 minute' WHERE id = '${id}'`,
       )
 
+    // Behind a crowd, which another test may have been, an event takes a moment.
+    before(() =>
+      waitFor('an event that goes at once', async () => sent.includes((await accepted()).id)),
+    )
+
     it('is noted, and then never repeated', async () => {
       const { id } = await accepted()
       await age(id)
