@@ -2,13 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import type { CommandName } from '../shared/contracts/commands.ts'
-import {
-  agree,
-  buildPurchase,
-  holdAt,
-  type Participant,
-  startOrchestrator,
-} from '../test/helpers/orchestrator.ts'
+import { agree, holdAt, type Participant, startOrchestrator } from '../test/helpers/orchestrator.ts'
+import { buildPurchase } from '../test/helpers/purchases.ts'
 import { waitFor } from './wait-for.ts'
 
 /*

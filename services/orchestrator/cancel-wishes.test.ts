@@ -4,11 +4,11 @@ import { startGrpcServer } from '../../shared/grpc.ts'
 import { createLogger } from '../../shared/logger.ts'
 import {
   agree,
-  buildPurchase,
   holdAt,
   startOrchestrator,
   type TestOrchestrator,
 } from '../../test/helpers/orchestrator.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 import { createCancelWishes } from './cancel-wishes.ts'
 
 const undos = ['refundPayment', 'cancelOrder', 'releaseStock']

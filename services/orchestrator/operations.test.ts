@@ -7,12 +7,12 @@ import { newId } from '../../shared/ids.ts'
 import { operators } from '../../test/helpers/operators.ts'
 import {
   agree,
-  buildPurchase,
   holdAt,
   type Participant,
   startOrchestrator,
   type TestOrchestrator,
 } from '../../test/helpers/orchestrator.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 
 type List = { items: SagaSummary[]; next_cursor: string | null }
 

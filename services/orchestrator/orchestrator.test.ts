@@ -13,6 +13,7 @@ import type { KafkaClient } from '../../shared/kafka.ts'
 import type { Running } from '../../shared/lifecycle.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { parseHeaders, sendEvent, sendReply } from '../../shared/messages.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 import { quietTemporal } from '../../test/helpers/temporal.ts'
 import { createTestNamespace, type TestNamespace } from '../../test/helpers/temporal-namespace.ts'
 import { createTestTopics, type StoredMessage } from '../../test/helpers/topics.ts'
@@ -32,17 +33,6 @@ const agreeable: Participant = async (command) =>
 function refusing(refused: CommandName, reason: RejectionReason): Participant {
   return async (command, purchaseId) =>
     command === refused ? { outcome: 'rejected', reason } : agreeable(command, purchaseId)
-}
-
-function buildPurchase(): PurchaseAccepted {
-  return {
-    purchase_id: newId(),
-    customer_id: newId(),
-    lines: [{ product_id: newId(), quantity: 2, name: 'Green tea', unit_price: 125 }],
-    amount: 250,
-    currency_code: 'VND',
-    payment_method: 'sim_ok',
-  }
 }
 
 describe('orchestrator', () => {

@@ -7,12 +7,12 @@ import { purchaseWorkflowId } from '../../shared/ids.ts'
 import type { Running } from '../../shared/lifecycle.ts'
 import { connectTemporal } from '../../shared/temporal.ts'
 import {
-  buildPurchase,
   forwardCommands,
   holdAt,
   startOrchestrator,
   type TestOrchestrator,
 } from '../../test/helpers/orchestrator.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 import { bundleWorkflows } from '../../test/helpers/temporal.ts'
 import type { purchase } from '../../workflows/index.ts'
 

@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict'
 import { waitFor } from '../../scripts/wait-for.ts'
-import type { PurchaseAccepted } from '../../shared/contracts/events.ts'
 import { newId } from '../../shared/ids.ts'
 import { createLogger } from '../../shared/logger.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 import { createAcceptedEvents } from './accepted-events.ts'
 import type { PurchaseRow } from './repository.ts'
-
-function buildPurchase(): PurchaseAccepted {
-  return {
-    purchase_id: newId(),
-    customer_id: newId(),
-    lines: [{ product_id: newId(), quantity: 1, name: 'Green tea', unit_price: 125 }],
-    amount: 125,
-    currency_code: 'VND',
-    payment_method: 'sim_ok',
-  }
-}
 
 /** Customers who stay at the door until they are sent away. */
 function crowdOf(size: number, serve: <T>(customer: () => Promise<T>) => Promise<T>) {

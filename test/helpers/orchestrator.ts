@@ -8,10 +8,11 @@ import type {
   PurchaseEnded,
 } from '../../shared/contracts/events.ts'
 import { connectGrpc } from '../../shared/grpc.ts'
-import { newId, purchaseWorkflowId } from '../../shared/ids.ts'
+import { purchaseWorkflowId } from '../../shared/ids.ts'
 import { createLogger } from '../../shared/logger.ts'
 import { parseHeaders, sendEvent, sendReply } from '../../shared/messages.ts'
 import { operators } from './operators.ts'
+import { buildPurchase } from './purchases.ts'
 import { quietTemporal } from './temporal.ts'
 import { createTestNamespace } from './temporal-namespace.ts'
 import { createTestTopics } from './topics.ts'
@@ -23,17 +24,6 @@ const done = { outcome: 'done' } as const
 
 export const agree: Participant = async (command) =>
   command === 'takePayment' ? { ...done, provider_reference: 'reference' } : done
-
-export function buildPurchase(): PurchaseAccepted {
-  return {
-    purchase_id: newId(),
-    customer_id: newId(),
-    lines: [{ product_id: newId(), quantity: 2, name: 'Green tea', unit_price: 125 }],
-    amount: 250,
-    currency_code: 'VND',
-    payment_method: 'sim_ok',
-  }
-}
 
 /**
  * An orchestrator with topics and a Temporal namespace of its own, and participants that answer as each purchase says:
