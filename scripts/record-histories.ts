@@ -12,7 +12,8 @@ import { waitFor } from './wait-for.ts'
  * Histories of a release stay: its purchases must be able to go on under new code.
  */
 
-const folder = join(import.meta.dirname, '..', 'workflows', 'histories')
+const checkout = join(import.meta.dirname, '../')
+const folder = join(checkout, 'workflows', 'histories')
 const release = process.argv[2] ?? 'unreleased'
 const stepTimeoutMs = 3_000
 const deadlineMs = 120_000
@@ -116,8 +117,9 @@ async function record([path, take]: [string, () => Promise<string>]): Promise<vo
   const { status } = await shop.endOf(id, deadlineMs)
   await shop.handleOf(id).result()
   const history = historyToJSON(await shop.handleOf(id).fetchHistory())
-    // Which machine recorded it is nobody's business.
+    // Which machine recorded it, and where, is nobody's business.
     .replace(/"\d+@[^"]*"/g, '"worker"')
+    .replaceAll(checkout, '')
   await writeFile(join(folder, `${path}.${release}.json`), `${history}\n`)
   console.log(`${path}: ${status}`)
 }
