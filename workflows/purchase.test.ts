@@ -21,6 +21,7 @@ import {
   sagaUpdates,
   type Verdict,
 } from '../shared/contracts/saga.ts'
+import { buildPurchase } from '../test/helpers/purchases.ts'
 import { bundleWorkflows, quietTemporal, timeSkippingTemporal } from '../test/helpers/temporal.ts'
 import type { purchase, refusePurchase } from './index.ts'
 
@@ -41,17 +42,6 @@ const undoOf = {
 }
 
 type Leaving = { id: string; isAnnounced: boolean }
-
-function acceptedPurchase(): PurchaseAccepted {
-  return {
-    purchase_id: randomUUID(),
-    customer_id: randomUUID(),
-    lines: [{ product_id: randomUUID(), quantity: 2, name: 'Iphone 13', unit_price: 125 }],
-    amount: 250,
-    currency_code: 'VND',
-    payment_method: 'sim_ok',
-  }
-}
 
 function actionOf(purchaseId: string, rest: Partial<OperatorActed>): OperatorActed {
   return {
@@ -152,7 +142,7 @@ describe('purchase workflow', () => {
     })
   }
 
-  function buy(overrides: Partial<Activities>, accepted = acceptedPurchase(), patience = settings) {
+  function buy(overrides: Partial<Activities>, accepted = buildPurchase(), patience = settings) {
     return withWorker(overrides, async ({ taskQueue, calls, announced, left }) => {
       const handle = await start(taskQueue, accepted, patience)
       return { ended: await handle.result(), calls, announced, left, handle }
@@ -160,7 +150,7 @@ describe('purchase workflow', () => {
   }
 
   it('takes every step in order, undoes nothing and announces COMPLETED', async () => {
-    const accepted = acceptedPurchase()
+    const accepted = buildPurchase()
 
     const { ended, calls, announced, left } = await buy({}, accepted)
 
@@ -177,7 +167,7 @@ describe('purchase workflow', () => {
   })
 
   it('asks each participant for just what it needs', async () => {
-    const accepted = acceptedPurchase()
+    const accepted = buildPurchase()
     const asked: unknown[] = []
 
     await buy(
@@ -235,7 +225,7 @@ describe('purchase workflow', () => {
 
   describe('while its replies come to the process that asks', () => {
     it('takes a step without an activity of its own, and announces with one', async () => {
-      const { ended, calls, handle } = await buy({}, acceptedPurchase(), short)
+      const { ended, calls, handle } = await buy({}, buildPurchase(), short)
 
       assert.deepEqual(calls, [...forwardSteps, 'announceEnd'])
       assert.equal(ended.status, 'COMPLETED')
@@ -243,7 +233,7 @@ describe('purchase workflow', () => {
     })
 
     it('returns before its end is announced when it was one task', async () => {
-      const accepted = acceptedPurchase()
+      const accepted = buildPurchase()
       const { ended, calls, handle, left } = await buy({}, accepted, brief)
 
       assert.equal(ended.status, 'COMPLETED')
@@ -253,7 +243,7 @@ describe('purchase workflow', () => {
     })
 
     it('announces with an activity when it was more than one task', async () => {
-      const accepted = acceptedPurchase()
+      const accepted = buildPurchase()
       const createOrder = async () => (activityInfo().isLocal ? silence() : done)
       const { calls, handle, left } = await buy({ createOrder }, accepted, brief)
 
@@ -265,7 +255,7 @@ describe('purchase workflow', () => {
     it('undoes with activities', async () => {
       const rejected = { outcome: 'rejected', reason: 'payment_declined' } as const
       const overrides = { takePayment: async () => rejected }
-      const { ended, calls, handle } = await buy(overrides, acceptedPurchase(), short)
+      const { ended, calls, handle } = await buy(overrides, buildPurchase(), short)
 
       const undone = ['refundPayment', 'cancelOrder', 'releaseStock', 'announceEnd']
       assert.equal(ended.reason, 'payment_declined')
@@ -275,7 +265,7 @@ describe('purchase workflow', () => {
 
     it('asks again with an activity when no reply came in time', async () => {
       const createOrder = async () => (activityInfo().isLocal ? silence() : done)
-      const { ended, calls, handle } = await buy({ createOrder }, acceptedPurchase(), short)
+      const { ended, calls, handle } = await buy({ createOrder }, buildPurchase(), short)
 
       assert.equal(ended.status, 'COMPLETED')
       assert.deepEqual(
@@ -289,7 +279,7 @@ describe('purchase workflow', () => {
       const takePayment = async () => {
         throw ApplicationFailure.nonRetryable('cancelled', cancelWish)
       }
-      const { ended, calls } = await buy({ takePayment }, acceptedPurchase(), short)
+      const { ended, calls } = await buy({ takePayment }, buildPurchase(), short)
 
       const undone = ['refundPayment', 'cancelOrder', 'releaseStock', 'announceEnd']
       assert.deepEqual(calls, [...forwardSteps, ...undone])
@@ -304,14 +294,14 @@ describe('purchase workflow', () => {
         if (activityInfo().isLocal) throw new Error('replies do not come to this process')
         return done
       }
-      const { ended, handle } = await buy({ createOrder }, acceptedPurchase(), short)
+      const { ended, handle } = await buy({ createOrder }, buildPurchase(), short)
 
       assert.equal(ended.status, 'COMPLETED')
       assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
     })
 
     it('still takes every attempt before it undoes', async () => {
-      const { ended, calls } = await buy({ createOrder: silence }, acceptedPurchase(), short)
+      const { ended, calls } = await buy({ createOrder: silence }, buildPurchase(), short)
 
       const attempts = calls.filter((name) => name === 'createOrder')
       assert.equal(attempts.length, 1 + short.stepAttempts)
@@ -326,7 +316,7 @@ describe('purchase workflow', () => {
         deadlines.push(scheduledTimestampMs + scheduleToCloseTimeoutMs)
         return done
       }
-      await buy({ createOrder }, acceptedPurchase(), short)
+      await buy({ createOrder }, buildPurchase(), short)
 
       const { replyWaitMs, stepTimeoutMs, stepAttempts } = short
       const both = replyWaitMs + (stepTimeoutMs + 500) * stepAttempts
@@ -336,7 +326,7 @@ describe('purchase workflow', () => {
 
     it('lets a step that is under way decide what a cancel undoes', async function () {
       this.timeout(60_000)
-      const accepted = acceptedPurchase()
+      const accepted = buildPurchase()
       // One answer for every time that it is asked: on a busy machine the task is begun again.
       const answer = Promise.withResolvers<typeof done>()
       const waiting = { ...patient, replyWaitMs: 20_000 }
@@ -404,7 +394,7 @@ describe('purchase workflow', () => {
   })
 
   it('undoes everything and ends CANCELLED when it is cancelled between steps', async () => {
-    const accepted = acceptedPurchase()
+    const accepted = buildPurchase()
     let reply = (_reply: typeof done) => {}
 
     const { ended, calls } = await withWorker(
@@ -427,7 +417,7 @@ describe('purchase workflow', () => {
   })
 
   it('lets a payment in flight decide: captured means COMPLETED although a cancel came', async () => {
-    const accepted = acceptedPurchase()
+    const accepted = buildPurchase()
     let reply = (_reply: Awaited<ReturnType<Activities['takePayment']>>) => {}
 
     const { ended, calls } = await withWorker(
@@ -473,7 +463,7 @@ describe('purchase workflow', () => {
         const { ended, calls, verdicts } = await withWorker(
           { [step]: held },
           async ({ taskQueue, calls }) => {
-            const handle = await start(taskQueue, acceptedPurchase(), patient)
+            const handle = await start(taskQueue, buildPurchase(), patient)
             await waitFor(step, () => calls.includes(step))
             const verdicts = [await cancel(handle), await cancel(handle)]
             reply()
@@ -490,7 +480,7 @@ describe('purchase workflow', () => {
     }
 
     it('before it was started takes no step', async () => {
-      const accepted = acceptedPurchase()
+      const accepted = buildPurchase()
 
       const { calls, ended, verdict } = await withWorker({}, async ({ taskQueue, calls }) => {
         const startWorkflowOperation = new WithStartWorkflowOperation<typeof purchase>('purchase', {
@@ -520,7 +510,7 @@ describe('purchase workflow', () => {
       const { ended, verdict } = await withWorker(
         { announceEnd: () => new Promise<void>((resolve) => (announce = resolve)) },
         async ({ taskQueue, calls }) => {
-          const handle = await start(taskQueue, acceptedPurchase(), patient)
+          const handle = await start(taskQueue, buildPurchase(), patient)
           await waitFor('the commit', () => calls.includes('announceEnd'))
           const verdict = await cancel(handle)
           announce()
@@ -533,7 +523,7 @@ describe('purchase workflow', () => {
     })
 
     it('by an operator says so', async () => {
-      const accepted = acceptedPurchase()
+      const accepted = buildPurchase()
       const action = actionOf(accepted.purchase_id, { action: 'cancel', note: 'fraud' })
       let reply = (_reply: typeof done) => {}
 
@@ -567,7 +557,7 @@ describe('purchase workflow', () => {
         id: string
       }) => Promise<T>,
     ): Promise<T> {
-      const accepted = acceptedPurchase()
+      const accepted = buildPurchase()
       const mended = new Set<string>()
       const undo = (name: string) => async () => {
         if (!mended.has(name)) throw new Error(`${name} is broken`)

@@ -9,6 +9,7 @@ import { startHttpServer } from '../../shared/http.ts'
 import { newId } from '../../shared/ids.ts'
 import { createMetrics } from '../../shared/metrics.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 import { closedDoor, connectTestRedis, uniqueName } from '../../test/helpers/redis.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createHandlers } from './http.ts'
@@ -100,17 +101,9 @@ describe('the progress of a purchase, live', () => {
   type Replica = Awaited<ReturnType<typeof createReplica>>
 
   async function accept() {
-    const [id, customerId] = [newId(), newId()]
-    const accepted = {
-      purchase_id: id,
-      customer_id: customerId,
-      lines: [{ product_id: newId(), quantity: 2, name: 'Tea', unit_price: 125 }],
-      amount: 250,
-      currency_code: 'VND',
-      payment_method: 'sim_ok' as const,
-    }
+    const accepted = buildPurchase()
     await repository.insert([{ accepted, idempotencyKey: null, bodyHash: '' }])
-    return { id, customerId }
+    return { id: accepted.purchase_id, customerId: accepted.customer_id }
   }
 
   type Accepted = Awaited<ReturnType<typeof accept>>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { waitFor } from '../../scripts/wait-for.ts'
 import { createAuthentication } from '../../shared/auth.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type { PurchaseEnded } from '../../shared/contracts/events.ts'
 import { auditRoutes, type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
 import { AppError } from '../../shared/errors.ts'
 import { startHttpServer } from '../../shared/http.ts'
@@ -12,6 +12,7 @@ import { createOperatorAuthentication } from '../../shared/operators.ts'
 import type { Outgoing } from '../../shared/publisher.ts'
 import { createTestDatabase } from '../../test/helpers/database.ts'
 import { operators } from '../../test/helpers/operators.ts'
+import { buildPurchase } from '../../test/helpers/purchases.ts'
 import { connectTestRedis } from '../../test/helpers/redis.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createGrpcHandlers } from './grpc.ts'
@@ -92,14 +93,7 @@ describe('a purchase and its saga', function () {
   }
 
   async function bought() {
-    const accepted: PurchaseAccepted = {
-      purchase_id: newId(),
-      customer_id: newId(),
-      lines: [{ product_id: newId(), quantity: 1, name: 'Green tea', unit_price: 125 }],
-      amount: 125,
-      currency_code: 'VND',
-      payment_method: 'sim_ok',
-    }
+    const accepted = buildPurchase()
     await repository.insert([{ accepted, idempotencyKey: null, bodyHash: 'hash' }])
     return { id: accepted.purchase_id, caller: accepted.customer_id }
   }
