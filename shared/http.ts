@@ -113,6 +113,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   const streams = createEventStreams(options.streams)
   const lobby = createLobby()
   const log = pinoHttp({ logger: options.logger, customLogLevel: logLevel })
+  const logsAll = options.logger.isLevelEnabled('debug')
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   // Traefik is the one proxy in front: what it wrote last into X-Forwarded-For is the client.
@@ -121,7 +122,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   app.set('etag', false)
   mountOperations(app, options)
   app.use(shedLoad(options, lobby))
-  app.use(options.logger.isLevelEnabled('debug') ? log : noteStart)
+  app.use(logsAll ? log : noteStart)
   app.use(helmet())
   app.use(express.json({ limit: bodyLimit, strict: true, type: isJson }))
   for (const [name, route] of Object.entries(options.routes)) {
@@ -149,7 +150,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   app.use(() => {
     throw new AppError('not_found', 'no such path or method')
   })
-  if (!options.logger.isLevelEnabled('debug')) app.use(logFailure(log))
+  if (!logsAll) app.use(logFailure(log))
   app.use(answerProblem)
 
   const server = app.listen(options.port, options.host)

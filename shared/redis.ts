@@ -88,8 +88,8 @@ async function openCluster(nodes: string[]) {
 
 /**
  * redis-om's own connection, made when somebody first asks for it: a process that does without is some MB smaller. Its
- * client keeps asking a master that died, for as long as it is not told MOVED, so
- * after a failure it is replaced by a new one that learns the topology from any node that lives.
+ * client keeps asking a master that died, for as long as it is not told MOVED, so after a failure it is replaced by a
+ * new one that learns the topology from any node that lives.
  */
 function connectEntities(nodes: string[], logger: Logger) {
   let current: EntityCluster | undefined

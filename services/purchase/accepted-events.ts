@@ -128,5 +128,3 @@ export function createAcceptedEvents({
     },
   }
 }
-
-export type AcceptedEvents = ReturnType<typeof createAcceptedEvents>
