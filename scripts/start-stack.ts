@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { migrateAll } from '../prisma/migrate.ts'
+import { compileServices, nodeEnv, nodeFlags } from './compiled.ts'
 import { serveControl } from './control.ts'
 import type { Engine, Log, ProcessSpec } from './engine.ts'
 import * as kafka from './engines/kafka.ts'
@@ -54,18 +55,6 @@ export type StackOptions = {
   log?: Log
 }
 
-/** Types are stripped once for all processes and starts, which spares each of them the program that does it. */
-const compileCache = join(checkout, 'node_modules', '.cache', 'compile')
-
-/** The two sizes keep a service small: where there is much memory, V8 lets garbage lie until much is used. */
-const nodeFlags = [
-  '--disable-warning=TimeoutNegativeWarning',
-  '--max-semi-space-size=2',
-  '--max-old-space-size=256',
-  '--optimize-for-size',
-  '--v8-pool-size=1',
-]
-
 const grpcPorts = {
   account: 'accountGrpc',
   product: 'productGrpc',
@@ -90,8 +79,7 @@ function serviceSpec(
     command: process.execPath,
     args: [...nodeFlags, join('services', name, 'main.ts')],
     env: {
-      MALLOC_ARENA_MAX: '2',
-      NODE_COMPILE_CACHE: compileCache,
+      ...nodeEnv,
       ...serviceEnv(name, stack),
       ...own,
       ...extra,
@@ -181,7 +169,12 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     const started = new Map(engineNames.map((name) => [name, startEngine(name)]))
     const migrated = started.get('postgres')?.then(() => migrateAll((db) => databaseUrl(info, db)))
 
+    const { services = true } = options
+    const wanted = Array.isArray(services) ? services : services ? serviceNames : []
+    const compiled = wanted.length > 0 ? compileServices() : undefined
+
     async function startService(name: ServiceName): Promise<void> {
+      await compiled
       const needs = enginesOf(name)
       await Promise.all(needs.map((need) => (need === 'postgres' ? migrated : started.get(need))))
       const numbers = replicaNumbers(options.replicas, name)
@@ -192,8 +185,6 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
       log(`${name} is ready`)
     }
 
-    const { services = true } = options
-    const wanted = Array.isArray(services) ? services : services ? serviceNames : []
     await Promise.all([...started.values(), migrated, ...wanted.map(startService)])
     log(`everything is ready (${seconds(installed)} without the installation)`)
   }
