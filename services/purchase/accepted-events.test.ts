@@ -44,11 +44,23 @@ describe('the event of an accepted purchase', () => {
 
   it('is published at once as long as few are at the door', async () => {
     const { events, sent } = open()
-    const few = crowdOf(10, events.serve)
+    const few = crowdOf(3, events.serve)
     await events.publish(accepted)
 
     assert.deepEqual(sent, [id])
     await few.leave()
+  })
+
+  it('waits a moment when several are at the door, who may be the first of a crowd', async () => {
+    const { events, sent } = open({ calmMs: 50 })
+    const several = crowdOf(10, events.serve)
+    await events.publish(accepted)
+    const before = [...sent]
+
+    await waitFor('the event', () => sent.length === 1)
+    await several.leave()
+    assert.deepEqual(before, [])
+    assert.deepEqual(sent, [id])
   })
 
   it('waits while a crowd is there, and goes when that is gone', async () => {

@@ -21,12 +21,15 @@ const unpublishedAfterMs = 15_000
 const sweepBatch = 200
 /** More customers at the door than these are a crowd. */
 const crowd = 16
+/** More than these may be the first of one: their events wait for a fifth of the calm, to see. */
+const several = 4
 const maxHeld = 2_000
 
 /**
  * The events that start sagas, each published behind its row. While a crowd is at the door it goes first: the rows are
  * stored and answered, and their events wait until it is gone, for 10 s at most. The sagas would only keep from the CPU
- * those who wait for their answer. Whatever is lost here, the rows know, and the sweep publishes.
+ * those who wait for their answer, and those of the first few no less. Whatever is lost here, the rows know, and the
+ * sweep publishes.
  */
 export function createAcceptedEvents({
   repository,
@@ -101,7 +104,7 @@ export function createAcceptedEvents({
 
     /** Publishes the event of a stored purchase, or holds it. Throws nothing: the sweep has what Kafka has not. */
     async publish(accepted: PurchaseAccepted): Promise<void> {
-      if (isCrowded() && held.length < maxHeld) hold(accepted)
+      if ((isCrowded() || atDoor > several) && held.length < maxHeld) hold(accepted)
       else await publishNow(accepted)
     },
 
