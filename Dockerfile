@@ -11,7 +11,7 @@ COPY prisma prisma
 RUN node prisma/generate.ts
 
 FROM base AS runtime
-ENV NODE_ENV=production MALLOC_ARENA_MAX=2
+ENV NODE_ENV=production MALLOC_ARENA_MAX=2 MALLOC_TRIM_THRESHOLD_=131072 MALLOC_MMAP_THRESHOLD_=131072
 ENV NODE_OPTIONS="--disable-warning=TimeoutNegativeWarning --max-semi-space-size=4 --max-old-space-size=256"
 RUN npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force
 COPY shared shared
