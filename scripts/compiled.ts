@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { baseEnv } from './environment.ts'
 
 const checkout = join(import.meta.dirname, '..')
 
@@ -34,7 +35,7 @@ export async function compileServices(): Promise<void> {
   if (existsSync(compileCache)) return
   const child = spawn(process.execPath, [...nodeFlags, 'scripts/load-services.ts'], {
     cwd: checkout,
-    env: { PATH: process.env.PATH, ...nodeEnv },
+    env: { ...baseEnv(), ...nodeEnv },
     stdio: ['ignore', 'ignore', 'inherit'],
     timeout: 60_000,
   })
