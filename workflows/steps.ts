@@ -89,15 +89,18 @@ export function isCancelWish(error: unknown): error is ApplicationFailure {
 async function takeHere(settings: StepSettings, call: Call): Promise<AnyReply | undefined> {
   const { replyWaitMs } = settings
   if (replyWaitMs === 0) return undefined
+  const scope = CancellationScope.current()
+  if (scope.consideredCancelled) await scope.cancelRequested
   const here = proxyLocalActivities<Activities>({
-    cancellationType,
     startToCloseTimeout: replyWaitMs,
     // The command's deadline: a do that comes late must still be good for the other way.
     scheduleToCloseTimeout: replyWaitMs + boundOf(settings),
     retry: { maximumAttempts: 1 },
   })
   try {
-    return await call(here)
+    // It waits for its reply whatever is wished. The SDK's core breaks when it is told to cancel a local activity that
+    // ends at that moment ("Invalid transition in state machine"), and so does every later task of the workflow.
+    return await CancellationScope.nonCancellable(() => call(here))
   } catch (error) {
     if (isCancellation(error)) throw error
     // What a local activity throws comes without an ActivityFailure around it.
