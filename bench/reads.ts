@@ -1,5 +1,5 @@
 import autocannon from 'autocannon'
-import { apiPrefix } from '../shared/http.ts'
+import { apiPrefix } from '../shared/route.ts'
 import type { Shop } from './load.ts'
 
 export type ReadFigures = {

@@ -2,8 +2,8 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import express, { type Router } from 'express'
 import helmet from 'helmet'
-import { apiPrefix } from './http.ts'
 import { createOpenApiDocument } from './openapi.ts'
+import { apiPrefix } from './route.ts'
 
 const documentPath = `${apiPrefix}/openapi.json`
 /** Of the package swagger-ui-dist, which is never loaded here. */

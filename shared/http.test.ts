@@ -9,8 +9,9 @@ import { waitFor } from '../scripts/wait-for.ts'
 import { testTokens } from '../test/helpers/tokens.ts'
 import { createAuthentication } from './auth.ts'
 import { AppError } from './errors.ts'
-import { type HealthChecks, type Routes, startHttpServer } from './http.ts'
+import { type HealthChecks, startHttpServer } from './http.ts'
 import { createMetrics } from './metrics.ts'
+import type { Routes } from './route.ts'
 
 const Thing = z.strictObject({ name: z.string().min(1), lines: z.array(z.int()).default([]) })
 

@@ -9,68 +9,17 @@ import express, {
 import helmet from 'helmet'
 import { pinoHttp, startTime } from 'pino-http'
 import type { z } from 'zod'
-import type { Caller } from './auth.ts'
-import { AppError, type ErrorKind, invalid, type Problem, toProblem } from './errors.ts'
+import { AppError, invalid, type Problem, toProblem } from './errors.ts'
 import { createEventStreams, type EventStream, type EventStreamLimits } from './event-streams.ts'
 import { isDatabaseAway } from './faults.ts'
-import { createLobby, type Lobby } from './lobby.ts'
+import { type LoadLimits, shedLoad } from './load-shedding.ts'
+import { createLobby } from './lobby.ts'
 import type { Logger } from './logger.ts'
 import type { Metrics } from './metrics.ts'
-import { boundaryOf, type FormInput, type Multipart, withForm } from './multipart.ts'
+import { boundaryOf, withForm } from './multipart.ts'
 import type { LimitName, RateLimits } from './rate-limits.ts'
+import { apiPrefix, type Handlers, type Route, type Routes } from './route.ts'
 
-/** One endpoint as its contract states it. Objects are strict: a field that is not known is refused. */
-export type Route = {
-  method: 'get' | 'post' | 'put'
-  /** Below `/api/v1`, in express form (`/products/:id`). */
-  path: string
-  summary: string
-  /** A bearer token is required: a customer's, or an operator's. */
-  auth?: true | 'operator'
-  /** Of shared/rate-limits.ts; what is beyond it is answered 429. */
-  limit?: LimitName
-  params?: z.ZodObject
-  query?: z.ZodObject
-  /** Headers that the endpoint reads, by lower-case name. */
-  headers?: z.ZodObject
-  body?: z.ZodObject
-  /** Instead of a body: a form with files, which the handler reads as they arrive. */
-  multipart?: Multipart
-  /** Instead of one answer: server-sent events with data of `response`. */
-  stream?: true
-  status: 200 | 201 | 202 | 204
-  response: z.ZodType
-  /** How its service may refuse, beyond what the parts above can go wrong with; for the document. */
-  errors?: readonly ErrorKind[]
-}
-export type Routes = Record<string, Route>
-
-type Part<R, K extends string> = R extends { [P in K]: z.ZodType } ? z.infer<R[K]> : undefined
-export type Input<R extends Route> = {
-  params: Part<R, 'params'>
-  query: Part<R, 'query'>
-  headers: Part<R, 'headers'>
-  body: Part<R, 'body'>
-  form: R extends { multipart: { fields: z.ZodType } }
-    ? FormInput<z.infer<R['multipart']['fields']>>
-    : undefined
-  caller: R extends { auth: true } ? Caller : undefined
-  /** Aborted when the client is gone, or the process ends. */
-  signal: R extends { stream: true } ? AbortSignal : undefined
-  /** The operator's name. */
-  operator: R extends { auth: 'operator' } ? string : undefined
-}
-
-type Result<R extends Route> = R extends { stream: true }
-  ? EventStream<z.input<R['response']>>
-  : z.input<R['response']>
-
-/** A function per route of a contract: a missing or superfluous one does not compile. */
-export type Handlers<T extends Routes> = {
-  [K in keyof T]: (input: Input<T[K]>) => Promise<Result<T[K]>>
-}
-
-export const apiPrefix = '/api/v1'
 const bodyLimit = '100kb'
 /**
  * Longer than Traefik keeps a connection that it does not use (90 s), so that none is closed under a request. And a
@@ -81,7 +30,7 @@ const keepAliveMs = 95_000
 /** Checks by name; one that throws or answers false makes `/health/ready` answer 503 and says which. */
 export type HealthChecks = Record<string, () => Promise<boolean> | boolean>
 
-export type HttpServerOptions<T extends Routes> = {
+export type HttpServerOptions<T extends Routes> = LoadLimits & {
   host: string
   port: number
   logger: Logger
@@ -97,10 +46,6 @@ export type HttpServerOptions<T extends Routes> = {
   limits?: RateLimits
   /** For routes with `multipart`. */
   maxFiles?: number
-  /** How many requests may be under way at once; what comes above it is answered 503. No limit by default. */
-  maxInFlight?: number
-  /** How many of them are handled side by side; the others wait for their turn. */
-  maxAtOnce?: number
   /** What is served beside the routes, such as the API's document. */
   pages?: RequestHandler
   /** For routes with `stream`. */
@@ -121,7 +66,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   // Nobody asks for one here, and with it each answer is hashed and written in two pieces.
   app.set('etag', false)
   mountOperations(app, options)
-  app.use(shedLoad(options, lobby))
+  app.use(shedLoad({ ...options, lobby }))
   app.use(logsAll ? log : noteStart)
   app.use(helmet())
   app.use(express.json({ limit: bodyLimit, strict: true, type: isJson }))
@@ -237,76 +182,6 @@ function mountOperations<T extends Routes>(
   app.get('/metrics', async (_request, response) => {
     response.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   })
-}
-
-/** More handlers side by side make none of them faster; calls to neighbours would run into their deadlines. */
-const defaultAtOnce = 64
-/** Whoever has waited so long is not asked to wait on. */
-const turnDeadlineMs = 30_000
-
-/**
- * Gives requests their turn, in the order in which they came, and refuses what would wait too long. It comes before
- * logging and parsing, so that saying no is cheap. Health and metrics are mounted before it; uploads and event streams
- * are long and have limits of their own.
- */
-function shedLoad<T extends Routes>(
-  {
-    routes,
-    metrics,
-    maxInFlight = Number.POSITIVE_INFINITY,
-    maxAtOnce = defaultAtOnce,
-  }: HttpServerOptions<T>,
-  lobby: Lobby,
-): RequestHandler {
-  const long = Object.values(routes)
-    .filter(({ multipart, stream }) => multipart || stream)
-    .map(({ path }) => new RegExp(`^${apiPrefix}${path.replaceAll(/:\w+/g, '[^/]+')}$`))
-  const waiting = new Set<() => void>()
-  let inFlight = 0
-  let running = 0
-
-  function refusal(): AppError {
-    metrics.httpShed.inc()
-    return new AppError('unavailable', 'too many requests are under way here; try again')
-  }
-
-  return (request, response, next) => {
-    if (long.some((path) => path.test(request.path))) {
-      next()
-      return
-    }
-    if (inFlight >= maxInFlight) throw refusal()
-    inFlight += 1
-    let begun = false
-    let tooLate: NodeJS.Timeout | undefined
-    const leaveQueue = () => {
-      clearTimeout(tooLate)
-      waiting.delete(begin)
-    }
-    const begin = () => {
-      leaveQueue()
-      begun = true
-      running += 1
-      lobby.enter(next)
-    }
-    response.once('close', () => {
-      inFlight -= 1
-      leaveQueue()
-      if (!begun) return
-      running -= 1
-      const [first] = waiting
-      first?.()
-    })
-    if (running < maxAtOnce) {
-      begin()
-      return
-    }
-    waiting.add(begin)
-    tooLate = setTimeout(() => {
-      leaveQueue()
-      next(refusal())
-    }, turnDeadlineMs)
-  }
 }
 
 const healthDeadlineMs = 2_000

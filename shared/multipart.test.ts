@@ -4,8 +4,9 @@ import { buffer, json } from 'node:stream/consumers'
 import { pino } from 'pino'
 import { z } from 'zod'
 import type { Problem } from './errors.ts'
-import { type Routes, startHttpServer } from './http.ts'
+import { startHttpServer } from './http.ts'
 import { createMetrics } from './metrics.ts'
+import type { Routes } from './route.ts'
 
 const routes = {
   send: {

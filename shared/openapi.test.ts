@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { glob } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import type { Route, Routes } from './http.ts'
 import { createOpenApiDocument } from './openapi.ts'
+import type { Route, Routes } from './route.ts'
 
 type Operation = {
   operationId: string

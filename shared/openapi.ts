@@ -16,7 +16,7 @@ import * as product from './contracts/product.ts'
 import * as purchase from './contracts/purchase.ts'
 import { routesByService } from './contracts/routes.ts'
 import { type ErrorKind, errorKinds, Problem } from './errors.ts'
-import { apiPrefix, type Route } from './http.ts'
+import { apiPrefix, type Route } from './route.ts'
 
 type Service = keyof typeof routesByService
 

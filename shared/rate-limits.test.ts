@@ -4,9 +4,10 @@ import { z } from 'zod'
 import { connectTestRedis, uniqueName } from '../test/helpers/redis.ts'
 import { ConfigError, loadConfig } from './config.ts'
 import type { Problem } from './errors.ts'
-import { type Routes, startHttpServer } from './http.ts'
+import { startHttpServer } from './http.ts'
 import { createMetrics } from './metrics.ts'
 import { createRateLimits, rateLimitEnv } from './rate-limits.ts'
+import type { Routes } from './route.ts'
 
 const answer = z.object({ ok: z.boolean() })
 const routes = {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { waitFor } from '../scripts/wait-for.ts'
-import { type Routes, startHttpServer } from './http.ts'
+import { startHttpServer } from './http.ts'
 import { createMetrics } from './metrics.ts'
+import type { Routes } from './route.ts'
 
 const maxInFlight = 4
 

@@ -1,5 +1,5 @@
 import type { accountRoutes } from '../../shared/contracts/account.ts'
-import type { Handlers } from '../../shared/http.ts'
+import type { Handlers } from '../../shared/route.ts'
 import type { AccountService } from './service.ts'
 
 export function createHandlers(service: AccountService): Handlers<typeof accountRoutes> {

@@ -1,5 +1,5 @@
 import type { mediaRoutes } from '../../shared/contracts/media.ts'
-import type { Handlers } from '../../shared/http.ts'
+import type { Handlers } from '../../shared/route.ts'
 import type { MediaService } from './service.ts'
 
 export function createHandlers(service: MediaService): Handlers<typeof mediaRoutes> {

@@ -1,5 +1,5 @@
 import type { operatorRoutes } from '../../shared/contracts/operator.ts'
-import type { Handlers } from '../../shared/http.ts'
+import type { Handlers } from '../../shared/route.ts'
 import type { Operations } from './operations.ts'
 
 export function createHandlers(operations: Operations): Handlers<typeof operatorRoutes> {

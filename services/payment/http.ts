@@ -1,5 +1,5 @@
 import type { paymentRoutes } from '../../shared/contracts/payment.ts'
-import type { Handlers } from '../../shared/http.ts'
+import type { Handlers } from '../../shared/route.ts'
 import type { PaymentService } from './service.ts'
 
 export function createHandlers(service: PaymentService): Handlers<typeof paymentRoutes> {

@@ -1,5 +1,5 @@
 import type { productRoutes } from '../../shared/contracts/product.ts'
-import type { Handlers } from '../../shared/http.ts'
+import type { Handlers } from '../../shared/route.ts'
 import type { ProductMediaReader } from './media.ts'
 import type { ProductService } from './service.ts'
 

@@ -1,5 +1,5 @@
 import type { auditRoutes, purchaseRoutes } from '../../shared/contracts/purchase.ts'
-import type { Handlers } from '../../shared/http.ts'
+import type { Handlers } from '../../shared/route.ts'
 import type { PurchaseService } from './service.ts'
 
 export function createHandlers(

@@ -1,7 +1,7 @@
 import type { PurchaseAccepted } from '../../shared/contracts/events.ts'
 import type { AcceptedPurchase, Purchase, PurchaseStep } from '../../shared/contracts/purchase.ts'
 import { steps } from '../../shared/contracts/steps.ts'
-import { apiPrefix } from '../../shared/http.ts'
+import { apiPrefix } from '../../shared/route.ts'
 import type { PurchaseRow, PurchaseWithSteps } from './repository.ts'
 
 type StoredStep = PurchaseWithSteps['steps'][number]

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Routes } from '../http.ts'
+import type { Routes } from '../route.ts'
 import { text } from './text.ts'
 
 const name = text(100)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Routes } from '../http.ts'
+import type { Routes } from '../route.ts'
 import { ListQuery, listOf } from './list.ts'
 import { text } from './text.ts'
 

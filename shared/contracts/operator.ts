@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Routes } from '../http.ts'
+import type { Routes } from '../route.ts'
 import { commands } from './commands.ts'
 import { TerminalStatus } from './events.ts'
 import { IdParams, listOf } from './list.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Routes } from '../http.ts'
+import type { Routes } from '../route.ts'
 import { IdParams, ListQuery, listOf } from './list.ts'
 
 /** What the simulated provider can be asked to do; a real one would bring its own. */

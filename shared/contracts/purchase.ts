@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Routes } from '../http.ts'
+import type { Routes } from '../route.ts'
 import { PricedLine } from './commands.ts'
 import { OperatorActed } from './events.ts'
 import { IdParams, ListQuery, listOf } from './list.ts'

@@ -1,4 +1,4 @@
-import type { Routes } from '../http.ts'
+import type { Routes } from '../route.ts'
 import { accountRoutes } from './account.ts'
 import { mediaRoutes } from './media.ts'
 import { orderRoutes } from './order.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { waitFor } from '../../scripts/wait-for.ts'
 import type { Purchase } from '../../shared/contracts/purchase.ts'
 import { routesByService } from '../../shared/contracts/routes.ts'
-import type { Route } from '../../shared/http.ts'
+import type { Route } from '../../shared/route.ts'
 import { curl, fillIn } from '../helpers/curl.ts'
 import { codes, fences, readDocument, rowsOf, section } from './markdown.ts'
 

@@ -8,7 +8,7 @@ import { paymentRoutes } from '../../shared/contracts/payment.ts'
 import { productRoutes } from '../../shared/contracts/product.ts'
 import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
 import type { Problem } from '../../shared/errors.ts'
-import type { Route } from '../../shared/http.ts'
+import type { Route } from '../../shared/route.ts'
 import { testStack } from '../helpers/stack.ts'
 
 const routes: Route[] = [
