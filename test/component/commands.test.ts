@@ -290,7 +290,9 @@ for (const pair of pairs) {
 
       afterEach(() => proxy.heal())
 
-      it('a command waits, and is done when it is back', async () => {
+      it('a command waits, and is done when it is back', async function () {
+        // Six tries with growing pauses, each behind the pool's own time limit on a busy machine.
+        this.timeout(60_000)
         const [before, after] = [await buildPurchase(), await buildPurchase()]
         await ask(pair.do, before.id, before.body)
         const [lettersSoFar, retriesSoFar] = [deadLetters.length, retries().length]
