@@ -68,9 +68,9 @@ export async function connectDeadLetters(brokers: string[], prefix = '') {
   await producer.connect()
   starting.defer(() => producer.disconnect())
 
-  /** Every letter, oldest first. What a crash made a consumer write twice is one letter. */
+  /** Every letter, oldest first. What a crash made a consumer write twice is one letter, and its older copy. */
   async function readLetters(): Promise<Letter[]> {
-    const letters = new Map<string, Letter>()
+    const copies: Letter[] = []
     const done = new Map<string, { state: Resolution; note: string }>()
     const stretches = await wholeTopic(admin, prefix + topic)
     const reading = { group: `${prefix}dead-letters`, stretches, deadlineMs: readDeadlineMs }
@@ -81,13 +81,16 @@ export async function connectDeadLetters(brokers: string[], prefix = '') {
         done.set(header(message, resolutionHeaders.id), { state, note: String(message.value) })
         return
       }
-      const letter = toLetter(partition, message)
-      const position = [letter.group, letter.topic, letter.partition, letter.offset].join('/')
-      if (!letters.has(position)) letters.set(position, letter)
+      copies.push(toLetter(partition, message))
     })
+    // Without a key, copies lie in different partitions, and those are read in no order.
+    copies.sort((a, b) => a.time.localeCompare(b.time) || a.id.localeCompare(b.id))
+    const letters = new Map<string, Letter>()
+    for (const letter of copies) {
+      const position = [letter.group, letter.topic, letter.partition, letter.offset].join('/')
+      if (!letters.has(position)) letters.set(position, { ...letter, ...done.get(letter.id) })
+    }
     return [...letters.values()]
-      .map((letter) => ({ ...letter, ...done.get(letter.id) }))
-      .sort((a, b) => a.time.localeCompare(b.time) || a.id.localeCompare(b.id))
   }
 
   async function find(id: string): Promise<Letter> {

@@ -25,7 +25,12 @@ describe('dead letters', function () {
   let store: DeadLetterStore
   let send: (
     topic: Topic,
-    message: { key: string | null; value: Buffer | string; headers?: Record<string, Buffer> },
+    message: {
+      key: string | null
+      value: Buffer | string
+      partition?: number
+      headers?: Record<string, Buffer>
+    },
   ) => Promise<unknown>
 
   before(async () => {
@@ -174,6 +179,32 @@ describe('dead letters', function () {
     await send('dead-letters', message as Parameters<typeof send>[1])
 
     assert.equal((await store.list({ state: 'all' })).length, before)
+  })
+
+  it('of copies in two partitions the older one is the letter', async () => {
+    const { message } = await poison()
+    const purchaseId = newId()
+    // Whichever partition is read first: it has the newer copy of one of the two.
+    for (const older of [0, 1]) {
+      for (const [partition, time] of [
+        [older, `2026-01-01T00:00:0${older}.000Z`],
+        [1 - older, '2026-01-02T00:00:00.000Z'],
+      ] as const) {
+        const headers = {
+          ...(message.headers as Record<string, Buffer>),
+          purchase_id: Buffer.from(purchaseId),
+          dead_letter_offset: Buffer.from(String(1_000_000 + older)),
+          dead_letter_time: Buffer.from(time),
+        }
+        await send('dead-letters', { key: null, value: 'garbage', partition, headers })
+      }
+    }
+
+    const letters = await store.list({ purchaseId })
+    assert.deepEqual(
+      letters.map(({ id }) => id.split('/')[1]),
+      ['0', '1'],
+    )
   })
 
   it('reading them leaves no consumer group behind', async () => {

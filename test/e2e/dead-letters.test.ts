@@ -108,7 +108,8 @@ describe('poison in a shop at work', function () {
         dead_letter_group: 'product-commands',
         dead_letter_topic: 'product-commands',
         dead_letter_partition: '0',
-        dead_letter_offset: '0',
+        // No message is there, so that this is not taken for a copy of another letter.
+        dead_letter_offset: String(Date.now()),
         dead_letter_time: new Date().toISOString(),
       },
     })
