@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict'
-import { parseCpuSeconds, useOf } from './processes.ts'
+import { useOf } from './processes.ts'
 
 const look = (name: string, pid: number, cpu: number, rss: number) =>
   ({ name, kind: 'service', pid, cpu, rss }) as const
 
 describe('what processes use', () => {
-  it('reads the CPU of a process whose name has spaces and brackets', () => {
-    const stat = '42 (a (b) c) S 1 42 42 0 -1 4194304 10 0 0 0 150 50 20 30 20 0 7 0 100'
-
-    assert.equal(parseCpuSeconds(stat), 2.5)
-  })
-
   it('adds up a process over its restart', () => {
     const { processes } = useOf([
       [look('order', 1, 10, 90)],

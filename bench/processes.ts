@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { childrenOf } from '../scripts/memory.ts'
+import { cpuSeconds } from '../scripts/process-use.ts'
 import type { ProcessStatus, StackStatus } from '../scripts/stack-client.ts'
 
 /** What a process used while it was watched. A replica counts for itself. */
@@ -21,25 +20,6 @@ export type Use = {
 }
 
 const lookMs = 2_000
-const ticksPerSecond = 100
-
-/** Fields 14 to 17 of /proc/<pid>/stat, in seconds: its own time and that of children it has waited for. */
-export function parseCpuSeconds(stat: string): number {
-  // The name of the program, in brackets, may hold spaces and brackets itself.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
-  return ticks / ticksPerSecond
-}
-
-async function cpuSeconds(pid: number | string): Promise<number> {
-  try {
-    const own = parseCpuSeconds(await readFile(`/proc/${pid}/stat`, 'utf8'))
-    const children = await Promise.all((await childrenOf(String(pid))).map(cpuSeconds))
-    return children.reduce((sum, seconds) => sum + seconds, own)
-  } catch {
-    return 0
-  }
-}
 
 type Look = { name: string; kind: ProcessUse['kind']; pid: number; cpu: number; rss: number }
 
@@ -48,11 +28,9 @@ async function look(status: () => Promise<StackStatus>): Promise<Look[]> {
   const running = processes.flatMap(({ pid, ...rest }) => (pid === null ? [] : [{ ...rest, pid }]))
   const own = process.cpuUsage()
   return [
-    ...(await Promise.all(
-      running.map(async ({ name, kind, pid, rssMb }) => {
-        return { name, kind, pid, cpu: await cpuSeconds(pid), rss: rssMb }
-      }),
-    )),
+    ...running.map(({ name, kind, pid, rssMb }) => {
+      return { name, kind, pid, cpu: cpuSeconds(pid), rss: rssMb }
+    }),
     {
       name: 'benchmark',
       kind: 'benchmark',

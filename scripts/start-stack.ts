@@ -203,7 +203,7 @@ async function startLocked(dataDir: string, lock: Lock, options: StackOptions): 
     ...info,
     ended: ended.promise,
     async status() {
-      const processes = await supervisor.status()
+      const processes = supervisor.status()
       const rssMb = Math.round(process.memoryUsage.rss() / 1024 / 1024)
       return { state, pid: process.pid, rssMb, startedAt: startedAt.toISOString(), processes }
     },

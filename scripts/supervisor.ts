@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log, ProcessSpec } from './engine.ts'
-import { rssMb } from './memory.ts'
+import { rssMb } from './process-use.ts'
 import { tied } from './run.ts'
 import type { ProcessState, ProcessStatus } from './stack-client.ts'
 
@@ -124,7 +124,7 @@ function supervise(spec: ProcessSpec, logFile: string, log: Log) {
     signal(signal: NodeJS.Signals): void {
       if (!child?.kill(signal)) throw new Error(`${spec.name} is not running`)
     },
-    async status(): Promise<ProcessStatus> {
+    status(): ProcessStatus {
       return {
         name: spec.name,
         kind: spec.kind,
@@ -133,7 +133,7 @@ function supervise(spec: ProcessSpec, logFile: string, log: Log) {
         ports: spec.ports,
         uptimeSeconds: child ? Math.round((Date.now() - startedAt) / 1000) : 0,
         restarts: Math.max(0, starts - 1),
-        rssMb: child?.pid ? await rssMb(child.pid) : 0,
+        rssMb: child?.pid ? rssMb(child.pid) : 0,
       }
     },
   }
@@ -193,6 +193,6 @@ export function createSupervisor(logDir: string, log: Log) {
       find(name).start()
       await find(name).ready()
     },
-    status: () => Promise.all([...processes.values()].map((process) => process.status())),
+    status: () => [...processes.values()].map((process) => process.status()),
   }
 }
