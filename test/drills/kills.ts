@@ -86,6 +86,8 @@ const points = {
   ],
 } satisfies Partial<Record<ServiceName, Fault[]>>
 const rounds = points.product.length
+/** A point of a late step is reached only when the services before it have been killed, and are back. */
+const pointDeadlineMs = 180_000
 /** Enough that are undone, and some whose capture the service never hears of. */
 const manyUndone = { sim_declined: 0.3, sim_timeout: 0.15 }
 const declined = { sim_declined: 0.3 }
@@ -105,7 +107,7 @@ async function killAtPoints(rig: Rig, round: number): Promise<void> {
         `${name} to be killed`,
         // One start more than the one with the fault.
         async () => (await rig.restartsOf(name)) > (before.get(name) ?? 0) + 1,
-        60_000,
+        pointDeadlineMs,
       ).catch(() => false)
       const where = fault && 'at' in fault ? `${fault.at} ${fault.names?.join() ?? ''}` : ''
       rig.require(Boolean(passed), `${name} never came to ${where}`)
