@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Client } from '@temporalio/client'
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker'
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
 import { waitFor } from '../scripts/wait-for.ts'
 import { workerOptions } from '../services/orchestrator/worker.ts'
 import type { CreateOrder, ReserveStock, TakePayment } from '../shared/contracts/commands.ts'
 import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
 import { customerId, purchaseStatus } from '../shared/contracts/search-attributes.ts'
 import { newId } from '../shared/ids.ts'
+import { connectNatively } from '../shared/temporal.ts'
 import { namespace } from '../temporal/setup.ts'
 import { findAddresses } from './addresses.ts'
 import type * as workflows from './ceiling-workflows.ts'
@@ -60,7 +61,7 @@ export async function measureCeiling(
   onProgress: (done: number) => void = () => {},
 ): Promise<CeilingFigures> {
   await using open = new AsyncDisposableStack()
-  const connection = open.adopt(await NativeConnection.connect({ address }), (c) => c.close())
+  const connection = open.adopt(await connectNatively(address), (c) => c.close())
   const { workflow } = new Client({ connection, namespace })
   const waiting = new Map<string, () => void>()
   const done = async () => ({ outcome: 'done' }) as const
