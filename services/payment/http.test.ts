@@ -1,24 +1,22 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
-import { createAuthentication } from '../../shared/auth.ts'
 import { type Payment, paymentRoutes } from '../../shared/contracts/payment.ts'
-import { startHttpServer } from '../../shared/http.ts'
 import { commandId, newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
 import { createTestDatabase } from '../../test/helpers/database.ts'
-import { testTokens } from '../../test/helpers/tokens.ts'
+import {
+  itKeepsRecordsApart,
+  type OwnRecords,
+  serveOwnRecords,
+} from '../../test/helpers/own-records.ts'
 import { createHandlers } from './http.ts'
 import { connectRepository } from './repository.ts'
 import { createPaymentService } from './service.ts'
 import { createSimulator } from './simulator.ts'
 import { connectSimulatorRepository } from './simulator-repository.ts'
 
-/** Of an answer: a payment, a page of them or a problem. */
-type Body = Payment & { items: Payment[]; next_cursor: string | null; detail?: string }
-
 describe('payment HTTP', () => {
   const resources = new AsyncDisposableStack()
-  let base: string
+  let payments: OwnRecords<Payment>
   let takePayment: ReturnType<typeof createPaymentService>['takePayment']
 
   before(async () => {
@@ -29,40 +27,24 @@ describe('payment HTTP', () => {
     const charges = resources.adopt(await connectSimulatorRepository(config), (open) =>
       open.close(),
     )
-    const logger = pino({ level: 'silent' })
-    const metrics = createMetrics('payment')
     const service = createPaymentService({
       repository,
       provider: createSimulator({ repository: charges, refundFailures: 0 }),
       providerTimeoutMs: 2_000,
-      logger,
+      logger: pino({ level: 'silent' }),
     })
     takePayment = service.takePayment
-    const server = resources.adopt(
-      await startHttpServer({
-        host: '127.0.0.1',
-        port: 0,
-        logger,
-        metrics,
-        health: { database: repository.answers },
-        routes: paymentRoutes,
-        handlers: createHandlers(service),
-        authenticate: createAuthentication(testTokens.config),
-      }),
+    payments = resources.adopt(
+      await serveOwnRecords<Payment, typeof paymentRoutes>(
+        'payment',
+        paymentRoutes,
+        createHandlers(service),
+      ),
       (open) => open.close(),
     )
-    base = `http://127.0.0.1:${server.port}`
   })
 
   after(() => resources.disposeAsync())
-
-  async function get(path: string, accountId?: string) {
-    const headers = accountId
-      ? { authorization: `Bearer ${testTokens.tokenFor(accountId)}` }
-      : undefined
-    const response = await fetch(`${base}/api/v1${path}`, { headers })
-    return { status: response.status, body: (await response.json()) as Body }
-  }
 
   async function pay(customerId: string, method = 'sim_ok'): Promise<string> {
     const purchaseId = newId()
@@ -83,42 +65,12 @@ describe('payment HTTP', () => {
       ['sim_declined', 'DECLINED'],
     ]) {
       const id = await pay(customer, method)
-      const { status, body } = await get(`/payments/${id}`, customer)
+      const { status, body } = await payments.get(`/payments/${id}`, customer)
       assert.equal(status, 200)
       const { created_at: _, ...payment } = body
       assert.deepEqual(payment, { id, status: paid, amount: 250, currency_code: 'VND', method })
     }
   })
 
-  it('GET /payments/:id does not tell a foreign payment from a missing one', async () => {
-    const id = await pay(newId())
-    const foreign = await get(`/payments/${id}`, newId())
-    const missing = await get(`/payments/${newId()}`, newId())
-    assert.equal(foreign.status, 404)
-    assert.equal(missing.status, 404)
-    assert.equal(foreign.body.detail, missing.body.detail)
-    assert.equal((await get('/payments/1', newId())).status, 400)
-  })
-
-  it('GET /payments pages through own payments, newest first', async () => {
-    const customer = newId()
-    const ids = []
-    for (let i = 0; i < 5; i++) ids.push(await pay(customer))
-    await pay(newId())
-
-    const seen: string[] = []
-    let cursor: string | null = ''
-    while (cursor !== null) {
-      const { body } = await get(`/payments?limit=2${cursor && `&cursor=${cursor}`}`, customer)
-      seen.push(...body.items.map((payment) => payment.id))
-      cursor = body.next_cursor
-    }
-    assert.deepEqual(seen, ids.reverse())
-    assert.deepEqual((await get('/payments', newId())).body, { items: [], next_cursor: null })
-  })
-
-  it('asks for a token', async () => {
-    assert.equal((await get('/payments')).status, 401)
-    assert.equal((await get(`/payments/${newId()}`)).status, 401)
-  })
+  itKeepsRecordsApart('/payments', () => payments, pay)
 })
