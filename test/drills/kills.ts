@@ -1,9 +1,9 @@
 import type { ServiceName } from '../../scripts/service-env.ts'
-import { serviceEnv, serviceNames } from '../../scripts/service-env.ts'
+import { serviceNames } from '../../scripts/service-env.ts'
 import { request } from '../../scripts/shop-client.ts'
 import { waitFor } from '../../scripts/wait-for.ts'
 import type { Fault } from '../../shared/fault-injection.ts'
-import { startServiceProcess } from '../helpers/service-process.ts'
+import { startReplica } from '../helpers/service-process.ts'
 import type { Drill } from './drill.ts'
 import type { Rig } from './rig.ts'
 
@@ -167,22 +167,19 @@ async function stormRebalances(rig: Rig): Promise<void> {
   const times = rig.short ? 2 : 15
   await buyDuring(rig, async () => {
     for (let time = 1; time <= times; time++) {
-      const started = names.map((name) =>
-        startServiceProcess(name, {
-          ...serviceEnv(name, rig.stack),
-          ...rig.profileEnv,
-          HTTP_PORT: '0',
-          ...(name === 'product' && { GRPC_PORT: '0' }),
-        }),
-      )
-      await Promise.all(started.map((replica) => replica.port(120_000)))
-      await rig.pause(2)
-      for (const replica of started) replica.stop()
-      const codes = await Promise.all(started.map((replica) => replica.exited()))
-      rig.require(
-        codes.every((code) => code === 0),
-        `replicas ended with ${codes.join()}`,
-      )
+      const started = names.map((name) => startReplica(name, rig.stack, rig.profileEnv))
+      try {
+        await Promise.all(started.map((replica) => replica.port(120_000)))
+        await rig.pause(2)
+        for (const replica of started) replica.stop()
+        const codes = await Promise.all(started.map((replica) => replica.exited()))
+        rig.require(
+          codes.every((code) => code === 0),
+          `replicas ended with ${codes.join()}`,
+        )
+      } finally {
+        await Promise.all(started.map((replica) => replica.close()))
+      }
       rig.say(`a replica each of ${names.join(', ')} came and went`)
     }
     rig.healed()

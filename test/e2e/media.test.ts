@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { serviceEnv } from '../../scripts/service-env.ts'
 import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
 import type { Stack } from '../../scripts/stack-client.ts'
 import { waitFor } from '../../scripts/wait-for.ts'
@@ -16,7 +15,7 @@ import type { ProductWithMedia } from '../../shared/contracts/product.ts'
 import type { Problem } from '../../shared/errors.ts'
 import { curl } from '../helpers/curl.ts'
 import { imageFile, mp4File } from '../helpers/media-files.ts'
-import { startServiceProcess } from '../helpers/service-process.ts'
+import { startReplica } from '../helpers/service-process.ts'
 import { testStack } from '../helpers/stack.ts'
 
 type Items<T> = { items: T[]; next_cursor: string | null }
@@ -127,11 +126,7 @@ describe('media through the door', () => {
 
   it('holds no upload in memory, however large it is', async () => {
     const product = await addProduct()
-    const media = startServiceProcess('media', {
-      ...serviceEnv('media', stack),
-      HTTP_PORT: '0',
-      GRPC_PORT: '0',
-    })
+    const media = startReplica('media', stack)
     try {
       const url = `http://127.0.0.1:${await media.port()}`
       await uploadVideo(url, product.id, 10)

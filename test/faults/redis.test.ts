@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
-import { serviceEnv } from '../../scripts/service-env.ts'
 import { type OwnStack, startStack } from '../../scripts/start-stack.ts'
 import { waitFor } from '../../scripts/wait-for.ts'
 import { signAccessToken } from '../../shared/auth.ts'
 import type { Category, Product } from '../../shared/contracts/product.ts'
 import { newId } from '../../shared/ids.ts'
-import { startServiceProcess } from '../helpers/service-process.ts'
+import { startReplica } from '../helpers/service-process.ts'
 
 const filterKey = '{product}:filter'
 const redisNames = [1, 2, 3, 4, 5, 6].map((index) => `redis-${index}`)
@@ -31,11 +30,7 @@ describe('reading products while Redis breaks', function () {
     resources.defer(() => rm(dataDir, { recursive: true, force: true }))
     stack = await startStack({ dataDir, portOffset: 'free', services: ['product'] })
     resources.defer(() => stack.stop())
-    const other = startServiceProcess('product', {
-      ...serviceEnv('product', stack),
-      HTTP_PORT: '0',
-      GRPC_PORT: '0',
-    })
+    const other = startReplica('product', stack)
     resources.defer(() => other.close())
     replicas = [stack.ports.product, await other.port()].map((port) => `http://127.0.0.1:${port}`)
     categoryId = (await post<Category>(0, '/categories', { name: 'Tea', description: 'Leaves' })).id

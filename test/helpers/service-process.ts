@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
+import { type ServiceName, serviceEnv } from '../../scripts/service-env.ts'
+import type { StackInfo } from '../../scripts/stack-client.ts'
 import { waitFor } from '../../scripts/wait-for.ts'
 
 const checkout = path.join(import.meta.dirname, '../..')
@@ -23,16 +25,18 @@ export function startServiceProcess(service: string, environment: Record<string,
   return {
     /** All that it has written. */
     output: () => output,
-    /** Its HTTP port, as soon as it has started. */
-    port: (deadlineMs?: number) =>
-      waitFor(
+    /** Its HTTP port, as soon as it has started. Throws with what it has written when it ends instead. */
+    async port(deadlineMs?: number): Promise<number> {
+      let ended = false
+      void closed.then(() => (ended = true))
+      const port = await waitFor(
         `${service} to start`,
-        () => {
-          const port = /"port":(\d+),"msg":"started"/.exec(output)?.[1]
-          return port === undefined ? undefined : Number(port)
-        },
+        () => /"port":(\d+),"msg":"started"/.exec(output)?.[1] ?? ended,
         deadlineMs,
-      ),
+      )
+      if (port === true) throw new Error(`${service} ended before it had started:\n${output}`)
+      return Number(port)
+    },
     /** Its exit code; null when a signal ended it. */
     exited: async (): Promise<number | null> => (await closed)[0],
     /** Asks it to end. */
@@ -43,4 +47,15 @@ export function startServiceProcess(service: string, environment: Record<string,
       await closed
     },
   }
+}
+
+/** One more replica of a service in a running stack, on ports of its own. */
+export function startReplica(
+  service: ServiceName,
+  stack: StackInfo,
+  environment: Record<string, string> = {},
+) {
+  const env = { ...serviceEnv(service, stack), ...environment }
+  const ports = { HTTP_PORT: '0', ...(env.GRPC_PORT && { GRPC_PORT: '0' }) }
+  return startServiceProcess(service, { ...env, ...ports })
 }
