@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
+import { request } from '../../scripts/shop-client.ts'
 import { createAuthentication } from '../../shared/auth.ts'
 import { startHttpServer } from '../../shared/http.ts'
 import { newId } from '../../shared/ids.ts'
@@ -33,13 +34,13 @@ export async function serveOwnRecords<T, R extends Routes>(
     authenticate: createAuthentication(testTokens.config),
   })
   return {
-    async get(path, customerId) {
-      const headers = customerId
-        ? { authorization: `Bearer ${testTokens.tokenFor(customerId)}` }
-        : undefined
-      const response = await fetch(`http://127.0.0.1:${server.port}/api/v1${path}`, { headers })
-      return { status: response.status, body: (await response.json()) as OwnBody<T> }
-    },
+    get: (path, customerId) =>
+      request<OwnBody<T>>(
+        `http://127.0.0.1:${server.port}`,
+        'GET',
+        path,
+        customerId === undefined ? {} : { token: testTokens.tokenFor(customerId) },
+      ),
     close: () => server.close(),
   }
 }
