@@ -106,7 +106,7 @@ async function post(api: string, { customer, products }: Shop, number: number): 
       status: `${status}`,
       ms: performance.now() - startedAt,
       id: body.purchase_id,
-      rude: status === 503 && !headers.has('retry-after'),
+      rude: status === 503 && headers['retry-after'] === undefined,
     }
   } catch (error) {
     const status = (error as Error).name

@@ -28,7 +28,7 @@ describe('the API’s document, through the door', () => {
       operations.map(async ([method, template]) => {
         const path = template.replace('{id}', randomUUID())
         const { status, headers, body } = await request(api, method as 'GET', path)
-        return { what: `${method} ${template}`, status, type: headers.get('content-type'), body }
+        return { what: `${method} ${template}`, status, type: headers['content-type'], body }
       }),
     )
 

@@ -38,7 +38,7 @@ describe('the door of the shop', () => {
         const { status, body, headers } = await call(route, token)
         assert.equal(status, 401)
         assert.equal(body.type, 'urn:shop:problem:unauthorized')
-        assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/)
+        assert.match(headers['content-type'] ?? '', /^application\/problem\+json/)
       }
     })
   }
