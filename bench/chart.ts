@@ -17,6 +17,7 @@ export function renderChart(panels: Panel[]): string {
   const height = Math.max(1, panels.length) * panelHeight
   const drawn = panels.map((panel, index) => drawPanel(panel, index * panelHeight))
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">
+<title>Throughput and latency over time</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${drawn.join('\n')}
 </svg>

@@ -51,6 +51,7 @@ describe('the picture', () => {
 
     assert.equal(svg.match(/<g /g)?.length, 2)
     assert.match(svg, /burst &amp; more/)
+    assert.match(svg, /<title>[^<]+<\/title>/)
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/)
   })
 
