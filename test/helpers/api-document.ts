@@ -9,7 +9,7 @@ export type Exchange = {
   method: string
   path: string
   status: number
-  contentType: string | null | undefined
+  contentType: string | undefined
   body: unknown
 }
 

@@ -29,7 +29,7 @@ export async function curl(command: string) {
     .subarray(end + marker.length)
     .toString()
     .split(' ')
-  const contentType = type.join(' ') || null
+  const contentType = type.join(' ') || undefined
   const isJson = contentType?.includes('json') ?? false
   const body: unknown = isJson ? JSON.parse(content.toString()) : undefined
   const status = Number(code)
