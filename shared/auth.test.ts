@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { Request, Response } from 'express'
+import { waitFor } from '../scripts/wait-for.ts'
 import { forgedTokens } from '../test/helpers/forged-tokens.ts'
 import { testTokens } from '../test/helpers/tokens.ts'
 import { type Caller, createAuthentication, signAccessToken, verifyAccessToken } from './auth.ts'
@@ -45,6 +46,27 @@ describe('an access token', () => {
 
     assert.equal(verifyAccessToken(both, token).accountId, accountId)
     assert.throws(() => verifyAccessToken(config, token), unauthorized)
+  })
+
+  it('is refused once it has expired, however good it was before', async () => {
+    const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = config
+    const claims = { accountId: randomUUID(), sessionId: randomUUID(), issuer, audience }
+    const token = signAccessToken(signingKey, { ...claims, ttlSeconds: 2 })
+    const authorization = `Bearer ${token}`
+
+    assert.equal((await callerOf(authorization))?.accountId, claims.accountId)
+
+    await waitFor('the token to expire', () =>
+      callerOf(authorization).then(() => false, unauthorized),
+    )
+  })
+
+  it('that was found good does not make another good that differs in one letter', async () => {
+    const token = testTokens.tokenFor(randomUUID())
+    const other = `${token.slice(0, -10)}${token.at(-10) === 'A' ? 'B' : 'A'}${token.slice(-9)}`
+    await callerOf(`Bearer ${token}`)
+
+    await assert.rejects(callerOf(`Bearer ${other}`), unauthorized)
   })
 
   for (const [kind, token] of Object.entries(forgedTokens(randomUUID()))) {
