@@ -18,12 +18,7 @@ export function createGrpcHandlers(service: ProductService): GrpcHandlers<'produ
     },
 
     async GetProducts(request) {
-      const products = await service.getProducts(parse(GetProducts, request).product_ids)
-      return {
-        products: products.map(({ id, id_account, name, price }) => {
-          return { id, account_id: id_account, name, price }
-        }),
-      }
+      return { products: await service.getOffers(parse(GetProducts, request).product_ids) }
     },
   }
 }

@@ -19,6 +19,8 @@ export type ProductView = Pick<
   StoredProduct,
   'id' | 'categoryId' | 'accountId' | 'name' | 'description' | 'brandName' | 'price' | 'stock'
 >
+/** What a purchase needs to know of a product. */
+export type Offer = Pick<StoredProduct, 'id' | 'accountId' | 'name' | 'price' | 'stock'>
 export type CategoryView = Pick<StoredCategory, 'id' | 'name' | 'description'>
 
 type NewCategory = CreateCategory & { id?: string }
@@ -100,8 +102,10 @@ export async function connectRepository(config: DatabaseConfig) {
       return new Map(rows.map(({ id, stock }) => [id, stock]))
     },
 
-    findProducts: (ids: string[]): Promise<StoredProduct[]> =>
-      prisma.product.findMany({ where: { id: { in: ids } } }),
+    findOffers: (ids: string[]): Promise<Offer[]> =>
+      prisma.$queryRaw<Offer[]>`
+        SELECT id, account_id AS "accountId", name, price, stock
+        FROM products WHERE id = ANY(${ids}::uuid[])`,
 
     /** Undefined when there is no such category. */
     createProduct: ({ inventory, ...product }: NewProduct): Promise<StoredProduct | undefined> =>

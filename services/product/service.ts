@@ -80,9 +80,12 @@ function createCatalog({ repository, currencyCode }: Deps) {
       return toProduct(found(await repository.viewProduct(id), 'product'))
     },
 
-    /** The products that exist; an id that is not known is left out. */
-    async getProducts(ids: string[]): Promise<Product[]> {
-      return (await repository.findProducts(ids)).map(toProduct)
+    /** What the products that exist cost; an id that is not known is left out. */
+    async getOffers(ids: string[]) {
+      const offers = await repository.findOffers(ids)
+      return offers.map(({ id, accountId, name, price }) => {
+        return { id, account_id: accountId, name, price: Number(price) }
+      })
     },
 
     async createProduct(accountId: string, product: CreateProduct): Promise<Product> {
@@ -146,8 +149,8 @@ function createStock({ repository, publish, logger, metrics, overdueMs }: Deps) 
     /** Whether each product exists and that much of it is free now, each product once. Nothing is held. */
     async checkStock(lines: StockLine[]) {
       const wanted = mergeLines(lines)
-      const products = await repository.findProducts(wanted.map((line) => line.productId))
-      const stock = new Map(products.map((product) => [product.id, product.stock]))
+      const offers = await repository.findOffers(wanted.map((line) => line.productId))
+      const stock = new Map(offers.map((offer) => [offer.id, offer.stock]))
       return wanted.map(({ productId, quantity }) => ({
         product_id: productId,
         exists: stock.has(productId),
