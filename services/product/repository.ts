@@ -20,7 +20,7 @@ export type ProductView = Pick<
   'id' | 'categoryId' | 'accountId' | 'name' | 'description' | 'brandName' | 'price' | 'stock'
 >
 /** What a purchase needs to know of a product. */
-export type Offer = Pick<StoredProduct, 'id' | 'accountId' | 'name' | 'price' | 'stock'>
+export type Offer = Pick<StoredProduct, 'id' | 'accountId' | 'name' | 'price'>
 export type CategoryView = Pick<StoredCategory, 'id' | 'name' | 'description'>
 
 type NewCategory = CreateCategory & { id?: string }
@@ -104,7 +104,7 @@ export async function connectRepository(config: DatabaseConfig) {
 
     findOffers: (ids: string[]): Promise<Offer[]> =>
       prisma.$queryRaw<Offer[]>`
-        SELECT id, account_id AS "accountId", name, price, stock
+        SELECT id, account_id AS "accountId", name, price
         FROM products WHERE id = ANY(${ids}::uuid[])`,
 
     /** Undefined when there is no such category. */

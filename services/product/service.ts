@@ -149,8 +149,7 @@ function createStock({ repository, publish, logger, metrics, overdueMs }: Deps) 
     /** Whether each product exists and that much of it is free now, each product once. Nothing is held. */
     async checkStock(lines: StockLine[]) {
       const wanted = mergeLines(lines)
-      const offers = await repository.findOffers(wanted.map((line) => line.productId))
-      const stock = new Map(offers.map((offer) => [offer.id, offer.stock]))
+      const stock = await repository.readStock(wanted.map((line) => line.productId))
       return wanted.map(({ productId, quantity }) => ({
         product_id: productId,
         exists: stock.has(productId),

@@ -1,24 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mock } from 'node:test'
 import { signAccessToken, verifyAccessToken } from '../../shared/auth.ts'
 import { createCachedReader } from '../../shared/cache.ts'
 import { isExpired } from '../../shared/inbox.ts'
+import { stepped } from '../helpers/clock.ts'
 import { connectTestRedis, type TestRedis, uniqueName } from '../helpers/redis.ts'
 import { testTokens } from '../helpers/tokens.ts'
 
 const minuteMs = 60_000
 const fields = { id: 'string', name: 'string' } as const
-
-/** Runs `work` as if this process's clock had stepped. */
-async function stepped<T>(minutes: number, work: () => Promise<T> | T): Promise<T> {
-  mock.timers.enable({ apis: ['Date'], now: Date.now() + minutes * minuteMs })
-  try {
-    return await work()
-  } finally {
-    mock.timers.reset()
-  }
-}
 
 describe('a clock that steps by five minutes', () => {
   describe('an access token', () => {
