@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { hasEnded } from './checks.ts'
-import type { Post } from './load.ts'
 
 /** How a purchase stands; `updated_at` of one that has ended is when the purchase service wrote its end. */
 export type EndRow = { id: string; status: string; updated_at: Date }
@@ -9,8 +8,8 @@ export type EndRow = { id: string; status: string; updated_at: Date }
 /** A count over one customer's rows, by index: about a millisecond, so that looking costs the machine nothing. */
 const pollMs = 250
 const singlePollMs = 10
-/** How long purchases may take to end after the last one was posted. */
-const endDeadlineMs = 300_000
+/** How long it is waited for the next purchase to end, once all are posted. */
+const defaultPatienceMs = 300_000
 
 export type Ends = Awaited<ReturnType<typeof connectEnds>>
 
@@ -18,7 +17,7 @@ export type Ends = Awaited<ReturnType<typeof connectEnds>>
  * Tells when purchases ended. The time is the row's own, read once when all is over: how often this looks says when a
  * phase is over and does not touch what is measured.
  */
-export async function connectEnds(purchaseUrl: string) {
+export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatienceMs) {
   const database = new Client({ connectionString: purchaseUrl })
   await database.connect()
 
@@ -33,17 +32,20 @@ export async function connectEnds(purchaseUrl: string) {
   }
 
   return {
-    /** Returns when all that was posted for a customer has ended, or has had its time. */
+    /** Returns when all that was posted for a customer has ended, or none has ended for too long. */
     async waitForAll(
       customerId: string,
-      posting: Promise<Post[]>,
+      posting: Promise<unknown>,
       onProgress: (ended: number) => void,
     ): Promise<void> {
-      let deadline: number | undefined
+      let allPosted = false
       let failed: unknown
+      let ended = 0
+      let movedAt = Date.now()
       posting.then(
         () => {
-          deadline = Date.now() + endDeadlineMs
+          allPosted = true
+          movedAt = Date.now()
         },
         (error) => {
           failed = error
@@ -52,18 +54,19 @@ export async function connectEnds(purchaseUrl: string) {
       for (;;) {
         if (failed) throw failed
         // Looked at before the rows are counted: after that no purchase is added.
-        const allPosted = deadline !== undefined
+        const isComplete = allPosted
         const { all, unfinished } = await countRows(customerId)
-        onProgress(all - unfinished)
-        if (allPosted && unfinished === 0) return
-        if (deadline !== undefined && Date.now() > deadline) return
+        if (all - unfinished > ended) movedAt = Date.now()
+        ended = all - unfinished
+        onProgress(ended)
+        if (isComplete && (unfinished === 0 || Date.now() - movedAt > patienceMs)) return
         await sleep(pollMs)
       }
     },
 
     /** Returns when one purchase has ended. Throws when it has had its time. */
     async waitForOne(id: string): Promise<void> {
-      const deadline = Date.now() + endDeadlineMs
+      const deadline = Date.now() + patienceMs
       for (;;) {
         const { rows } = await database.query<{ status: string }>(
           'SELECT status FROM purchases WHERE id = $1',

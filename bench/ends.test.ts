@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { newId } from '../shared/ids.ts'
+import { createTestDatabase, type TestDatabase } from '../test/helpers/database.ts'
+import { connectEnds, type Ends } from './ends.ts'
+
+/** Twice as long as one purchase takes to end here, and less than three take. */
+const patienceMs = 2_000
+const looksPerEnd = 4
+
+describe('waiting for a burst to end', () => {
+  const open = new AsyncDisposableStack()
+  let database: TestDatabase
+  let ends: Ends
+
+  before(async () => {
+    database = open.adopt(await createTestDatabase('purchase'), (it) => it.close())
+    ends = open.adopt(await connectEnds(database.url, patienceMs), (it) => it.close())
+  })
+
+  after(() => open.disposeAsync())
+
+  async function acceptPurchases(customerId: string, count: number) {
+    for (let number = 0; number < count; number++) {
+      await database.query(
+        `INSERT INTO purchases
+           (id, customer_id, body_hash, lines, amount, currency_code, payment_method, status, updated_at)
+         VALUES
+           ('${newId()}', '${customerId}', '', '[]', 1, 'VND', 'sim_ok', 'ACCEPTED', now())`,
+      )
+    }
+  }
+
+  it('goes on for as long as one after another ends', async () => {
+    const customerId = newId()
+    await acceptPurchases(customerId, 3)
+    let looks = 0
+    const endNow = () =>
+      database.query(
+        `UPDATE purchases SET status = 'COMPLETED' WHERE id =
+           (SELECT id FROM purchases WHERE customer_id = '${customerId}' AND status = 'ACCEPTED' LIMIT 1)`,
+      )
+
+    const startedAt = Date.now()
+    await ends.waitForAll(customerId, Promise.resolve(), () => {
+      if (++looks % looksPerEnd === 0) void endNow()
+    })
+
+    const statuses = [...(await ends.readAll(customerId)).values()].map(({ status }) => status)
+    assert.deepEqual(statuses, ['COMPLETED', 'COMPLETED', 'COMPLETED'])
+    assert.ok(Date.now() - startedAt > patienceMs, 'it ended too soon to tell')
+  })
+
+  it('gives up when none ends any more', async () => {
+    const customerId = newId()
+    await acceptPurchases(customerId, 1)
+
+    await ends.waitForAll(customerId, Promise.resolve(), () => undefined)
+
+    const statuses = [...(await ends.readAll(customerId)).values()].map(({ status }) => status)
+    assert.deepEqual(statuses, ['ACCEPTED'])
+  })
+
+  it('does not outlive a load that failed', async () => {
+    const failing = Promise.reject(new Error('the client broke'))
+
+    await assert.rejects(
+      ends.waitForAll(newId(), failing, () => undefined),
+      /the client broke/,
+    )
+  })
+})
