@@ -19,16 +19,12 @@ describe('waiting for a burst to end', () => {
 
   after(() => open.disposeAsync())
 
-  async function acceptPurchases(customerId: string, count: number) {
-    for (let number = 0; number < count; number++) {
-      await database.query(
-        `INSERT INTO purchases
-           (id, customer_id, body_hash, lines, amount, currency_code, payment_method, status, updated_at)
-         VALUES
-           ('${newId()}', '${customerId}', '', '[]', 1, 'VND', 'sim_ok', 'ACCEPTED', now())`,
-      )
-    }
-  }
+  const acceptPurchases = (customerId: string, count: number) =>
+    database.query(
+      `INSERT INTO purchases (id, customer_id, body_hash, lines, amount, currency_code, payment_method, status)
+       SELECT gen_random_uuid(), '${customerId}', '', '[]', 1, 'VND', 'sim_ok', 'ACCEPTED'
+       FROM generate_series(1, ${count})`,
+    )
 
   it('goes on for as long as one after another ends', async () => {
     const customerId = newId()

@@ -22,17 +22,20 @@ export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatie
   await database.connect()
 
   async function countRows(customerId: string) {
-    const { rows } = await database.query<{ all: number; unfinished: number }>(
-      `SELECT count(*)::int AS all,
+    const { rows } = await database.query<{ ended: number; unfinished: number }>(
+      `SELECT count(*) FILTER (WHERE status NOT IN ('ACCEPTED', 'PROCESSING'))::int AS ended,
          count(*) FILTER (WHERE status IN ('ACCEPTED', 'PROCESSING'))::int AS unfinished
        FROM purchases WHERE customer_id = $1`,
       [customerId],
     )
-    return rows[0] ?? { all: 0, unfinished: 0 }
+    return rows[0] ?? { ended: 0, unfinished: 0 }
   }
 
   return {
-    /** Returns when all that was posted for a customer has ended, or none has ended for too long. */
+    /**
+     * Returns when all that was posted for a customer has ended, or none has ended for too long. Throws what the
+     * posting threw.
+     */
     async waitForAll(
       customerId: string,
       posting: Promise<unknown>,
@@ -40,7 +43,7 @@ export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatie
     ): Promise<void> {
       let allPosted = false
       let failed: unknown
-      let ended = 0
+      let endedBefore = 0
       let movedAt = Date.now()
       posting.then(
         () => {
@@ -55,9 +58,9 @@ export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatie
         if (failed) throw failed
         // Looked at before the rows are counted: after that no purchase is added.
         const isComplete = allPosted
-        const { all, unfinished } = await countRows(customerId)
-        if (all - unfinished > ended) movedAt = Date.now()
-        ended = all - unfinished
+        const { ended, unfinished } = await countRows(customerId)
+        if (ended > endedBefore) movedAt = Date.now()
+        endedBefore = ended
         onProgress(ended)
         if (isComplete && (unfinished === 0 || Date.now() - movedAt > patienceMs)) return
         await sleep(pollMs)
