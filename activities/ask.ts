@@ -1,79 +1,114 @@
-import { ApplicationFailure, activityInfo, CompleteAsyncError } from '@temporalio/activity'
 import {
-  type AnyReply,
-  type CommandName,
-  commands,
-  type Reply,
-  type Request,
-} from '../shared/contracts/commands.ts'
-import { cancelWish } from '../shared/contracts/saga.ts'
-import { commandId, traceparent } from '../shared/ids.ts'
-import { type Publish, sendCommand } from '../shared/messages.ts'
+  ApplicationFailure,
+  activityInfo,
+  CompleteAsyncError,
+  type Info,
+} from '@temporalio/activity'
+import type { AnyReply, Reply, Request } from '../shared/contracts/commands.ts'
+import { commandId, traceparent } from '../shared/contracts/ids.ts'
+import {
+  type AnyCommandName,
+  anyCommandSteps,
+  type CommandsOn,
+  type CommandTopic,
+  isDo,
+  type UndoName,
+} from '../shared/contracts/steps.ts'
+import type { Publish } from '../shared/messaging/bus.ts'
+import { sendCommand } from '../shared/messaging/messages.ts'
 
 /** Where a step can wait for its reply in the process that asks. */
 export type ReplyWaiters = {
   /** Whether replies of this purchase come to this process. */
   comeHere(purchaseId: string): boolean
-  /** Whether the customer wishes to cancel this purchase, as far as this process has heard. */
-  isUnwanted(purchaseId: string): boolean
   /** Resolves with the reply to a command, or undefined when none has come in time. */
   wait(commandId: string, timeoutMs: number): Promise<AnyReply | undefined>
 }
 
-/** What the activities need of the world. */
-export type ActivityDeps = { publish: Publish; replies: ReplyWaiters }
+/** One function per command of a participant: a missing one does not compile. */
+export type ActivitiesOn<T extends CommandTopic> = {
+  [N in CommandsOn<T>]: N extends UndoName
+    ? (purchaseId: string) => Promise<Reply<N>>
+    : (purchaseId: string, body: Request<N>) => Promise<Reply<N>>
+}
 
 /**
- * Sends a command. A retry, and the same step taken the other way, send the same command id again, and the
+ * How a command is sent: for the first time, on the fallback because no reply came to the process that asked, or again
+ * by a later attempt.
+ */
+export type SentAs = 'first' | 'fallback' | 'again'
+
+/** What the activities need of the world. */
+export type ActivityDeps = {
+  publish: Publish
+  replies: ReplyWaiters
+  /** Counts a command that is about to be sent. */
+  onSend?: (name: AnyCommandName, as: SentAs) => void
+}
+
+/**
+ * Sends the command of a step. A retry, and the same step on the fallback, send the same command id, and the
  * participant's inbox answers.
  *
- * As a local activity it waits for the reply in this process, no longer than its start-to-close timeout, and fails
- * when there is none: nothing is lost, since the workflow then takes the other way. When the customer wishes to cancel
- * it sends nothing and fails as `cancelWish`. On the other way the activity is left open
- * by CompleteAsyncError, and whichever orchestrator replica reads the reply completes it by workflow id + run id +
- * activity id. Throws AppError('unavailable') when Kafka does not take the command.
+ * As a local activity (the fast path) it resolves with the reply that comes to this process within the start-to-close
+ * timeout. Otherwise it fails as `NoReplyHere`, and the workflow takes the fallback.
+ *
+ * As an activity (the fallback) it leaves the activity open by CompleteAsyncError: the orchestrator replica that reads
+ * the reply completes it by workflow id, run id and activity id.
+ *
+ * `sagaId` names the saga in the command id: the purchase, or one of its refunds.
+ *
+ * Throws AppError('unavailable') when Kafka does not take the command in time.
  */
-export async function ask<N extends CommandName>(
-  { publish, replies }: ActivityDeps,
+export async function ask<N extends AnyCommandName>(
+  { publish, replies, onSend }: ActivityDeps,
   name: N,
   purchaseId: string,
   body: Request<N>,
+  sagaId = purchaseId,
 ): Promise<Reply<N>> {
   const info = activityInfo()
-  const { step } = commands[name]
-  const headers = {
-    command_id: commandId(purchaseId, step),
-    purchase_id: purchaseId,
-    workflow_id: info.workflowExecution?.workflowId ?? '',
-    run_id: info.workflowExecution?.runId ?? '',
-    // A reply that comes too late for the wait here finds the activity that is completed by id.
-    activity_id: info.isLocal ? step : info.activityId,
-    traceparent: traceparent(purchaseId),
-    // Only a do has an end of all attempts, and past it nobody waits for its effect.
-    ...(info.scheduleToCloseTimeoutMs &&
-      !('undoes' in commands[name]) && {
-        deadline: info.scheduledTimestampMs + info.scheduleToCloseTimeoutMs,
-      }),
-  }
   const timeoutMs = info.startToCloseTimeoutMs
+  const headers = headersOf(info, name, purchaseId, sagaId)
   if (!info.isLocal) {
+    onSend?.(name, sentAs(info, name))
     await sendCommand(publish, name, headers, body, timeoutMs)
     throw new CompleteAsyncError()
   }
-  if (replies.isUnwanted(purchaseId)) {
-    throw ApplicationFailure.create({ type: cancelWish, message: 'cancelled', nonRetryable: true })
+  if (!replies.comeHere(purchaseId)) {
+    throw failure('NoReplyHere', 'replies do not come to this process')
   }
-  if (!replies.comeHere(purchaseId)) throw noReplyHere('replies do not come to this process')
-  const reply = replies.wait(headers.command_id, timeoutMs)
+  onSend?.(name, 'first')
+  const replied = replies.wait(headers.command_id, timeoutMs)
   await sendCommand(publish, name, headers, body, timeoutMs)
-  return ((await reply) ?? failLate(timeoutMs)) as Reply<N>
+  const reply = await replied
+  if (!reply) throw failure('NoReplyHere', `no reply in ${timeoutMs} ms`)
+  return reply as Reply<N>
 }
 
-function failLate(timeoutMs: number): never {
-  throw noReplyHere(`no reply in ${timeoutMs} ms`)
+/** An undo has no fast path. */
+function sentAs({ attempt }: Pick<Info, 'attempt'>, name: AnyCommandName): SentAs {
+  if (attempt > 1) return 'again'
+  return isDo(name) ? 'fallback' : 'first'
 }
 
-/** Tells the workflow, and who reads its history, why the step goes the other way. */
-function noReplyHere(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ type: 'NoReplyHere', message, nonRetryable: true })
+function headersOf(info: Info, name: AnyCommandName, purchaseId: string, sagaId: string) {
+  const { step } = anyCommandSteps[name]
+  // Only a do has a limit for all attempts; after it no step waits for its effect.
+  const bound = isDo(name) ? info.scheduleToCloseTimeoutMs : undefined
+  return {
+    command_id: commandId(sagaId, step),
+    purchase_id: purchaseId,
+    workflow_id: info.workflowExecution?.workflowId ?? '',
+    run_id: info.workflowExecution?.runId ?? '',
+    // A reply that comes too late for the fast path finds the activity of the fallback.
+    activity_id: info.isLocal ? step : info.activityId,
+    traceparent: traceparent(purchaseId),
+    ...(bound && { deadline: info.scheduledTimestampMs + bound }),
+  }
+}
+
+/** Shows the workflow, and readers of its history, why the fast path ended. It is not retried there. */
+function failure(type: string, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message, nonRetryable: true })
 }

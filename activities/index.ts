@@ -5,7 +5,7 @@ import { createPurchaseActivities } from './purchase.ts'
 
 export type Activities = ReturnType<typeof createActivities>
 
-/** Every activity of the purchase saga, by the name that workflows call it. */
+/** Every activity of the sagas, by the name that workflows call it. */
 export function createActivities(deps: Parameters<typeof createPurchaseActivities>[0]) {
   return {
     ...createProductActivities(deps),

@@ -1,11 +1,9 @@
-import type { CreateOrder } from '../shared/contracts/commands.ts'
-import { type ActivityDeps, ask } from './ask.ts'
+import { type ActivitiesOn, type ActivityDeps, ask } from './ask.ts'
 
 /** What the saga asks of order. */
-export function createOrderActivities(deps: ActivityDeps) {
+export function createOrderActivities(deps: ActivityDeps): ActivitiesOn<'order-commands'> {
   return {
-    createOrder: (purchaseId: string, body: CreateOrder) =>
-      ask(deps, 'createOrder', purchaseId, body),
-    cancelOrder: (purchaseId: string) => ask(deps, 'cancelOrder', purchaseId, {}),
+    createOrder: (purchaseId, body) => ask(deps, 'createOrder', purchaseId, body),
+    cancelOrder: (purchaseId) => ask(deps, 'cancelOrder', purchaseId, {}),
   }
 }

@@ -1,11 +1,11 @@
-import type { TakePayment } from '../shared/contracts/commands.ts'
-import { type ActivityDeps, ask } from './ask.ts'
+import { type ActivitiesOn, type ActivityDeps, ask } from './ask.ts'
 
-/** What the saga asks of payment. */
-export function createPaymentActivities(deps: ActivityDeps) {
+/** What the sagas ask of payment. */
+export function createPaymentActivities(deps: ActivityDeps): ActivitiesOn<'payment-commands'> {
   return {
-    takePayment: (purchaseId: string, body: TakePayment) =>
-      ask(deps, 'takePayment', purchaseId, body),
-    refundPayment: (purchaseId: string) => ask(deps, 'refundPayment', purchaseId, {}),
+    takePayment: (purchaseId, body) => ask(deps, 'takePayment', purchaseId, body),
+    refundPayment: (purchaseId) => ask(deps, 'refundPayment', purchaseId, {}),
+    returnMoney: (purchaseId, body) => ask(deps, 'returnMoney', purchaseId, body, body.refund_id),
+    closeRefund: (purchaseId, body) => ask(deps, 'closeRefund', purchaseId, body, body.refund_id),
   }
 }

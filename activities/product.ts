@@ -1,11 +1,10 @@
-import type { ReserveStock } from '../shared/contracts/commands.ts'
-import { type ActivityDeps, ask } from './ask.ts'
+import { type ActivitiesOn, type ActivityDeps, ask } from './ask.ts'
 
-/** What the saga asks of product. */
-export function createProductActivities(deps: ActivityDeps) {
+/** What the sagas ask of product. */
+export function createProductActivities(deps: ActivityDeps): ActivitiesOn<'product-commands'> {
   return {
-    reserveStock: (purchaseId: string, body: ReserveStock) =>
-      ask(deps, 'reserveStock', purchaseId, body),
-    releaseStock: (purchaseId: string) => ask(deps, 'releaseStock', purchaseId, {}),
+    reserveStock: (purchaseId, body) => ask(deps, 'reserveStock', purchaseId, body),
+    releaseStock: (purchaseId) => ask(deps, 'releaseStock', purchaseId, {}),
+    returnStock: (purchaseId, body) => ask(deps, 'returnStock', purchaseId, body, body.refund_id),
   }
 }

@@ -1,8 +1,13 @@
-import type { AttentionNeeded, OperatorActed, PurchaseEnded } from '../shared/contracts/events.ts'
-import { sendEvent } from '../shared/messages.ts'
+import type {
+  AttentionNeeded,
+  OperatorActed,
+  PurchaseEnded,
+  RefundEnded,
+} from '../shared/contracts/events.ts'
+import { sendEvent } from '../shared/messaging/messages.ts'
 import type { ActivityDeps } from './ask.ts'
 
-/** What the saga tells the world. */
+/** What the sagas announce. */
 export function createPurchaseActivities(deps: ActivityDeps) {
   return {
     announceEnd: (ended: PurchaseEnded): Promise<void> =>
@@ -11,5 +16,7 @@ export function createPurchaseActivities(deps: ActivityDeps) {
       sendEvent(deps.publish, 'attentionNeeded', needed),
     announceAction: (acted: OperatorActed): Promise<void> =>
       sendEvent(deps.publish, 'operatorActed', acted),
+    announceRefundEnd: (ended: RefundEnded): Promise<void> =>
+      sendEvent(deps.publish, 'refundEnded', ended),
   }
 }

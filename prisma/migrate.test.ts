@@ -135,7 +135,7 @@ describe('migrations', () => {
     ])
   })
 
-  it('say so when the server goes away, and start again', async () => {
+  it('fail with a reason when the server ends, and can be run again', async () => {
     const killed = { name: '1_first', sql: 'SELECT pg_terminate_backend(pg_backend_pid())' }
 
     await assert.rejects(applyMigrations(url, [killed]), {

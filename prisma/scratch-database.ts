@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 
-/** An empty database beside the one that `adminUrl` names. `close` drops it, whoever is connected. */
+/** An empty database beside the one that `adminUrl` names. `close` drops it, open connections included. */
 export async function createScratchDatabase(adminUrl: string) {
   const name = `scratch_${randomUUID().replaceAll('-', '')}`
   const url = new URL(adminUrl)

@@ -25,7 +25,7 @@ describe('the audit', () => {
     }
   })
 
-  it('bears what has an exception, up to its last day', () => {
+  it('accepts an advisory that has an exception, up to its last day', () => {
     assert.deepEqual(judge(found('high'), [exception], today).problems, [])
 
     const { problems } = judge(found('high'), [{ ...exception, expires: '2026-11-21' }], today)

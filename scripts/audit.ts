@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { z } from 'zod'
 
 /*
- * Asks the registry for advisories of severity high and above on what is installed. What must be borne for a while
- * stands in .audit-exceptions.json, with a reason and the last day. A registry that cannot be asked is told, and is no
- * failure; an exception that has expired is one, whether the registry answers or not.
+ * Asks the registry for advisories of severity high and above on installed packages. Exceptions are in
+ * .audit-exceptions.json, with a reason and the last day. An unreachable registry is reported and does not fail the
+ * check; an expired exception does, whether the registry answers or not.
  */
 
 const Exceptions = z.array(
@@ -34,7 +34,7 @@ const grave = new Set(['high', 'critical'])
 const root = join(import.meta.dirname, '..')
 const deadlineMs = 60_000
 
-/** Judges what `npm audit --json` printed on the given day (`YYYY-MM-DD`). Throws when the exceptions are malformed. */
+/** Evaluates the output of `npm audit --json` for a day (`YYYY-MM-DD`). Throws if the exceptions are malformed. */
 export function judge(output: string, exceptions: unknown, today: string): Verdict {
   const known = Exceptions.parse(exceptions)
   const expired = known.filter(({ expires }) => expires < today)

@@ -63,7 +63,8 @@ function installPackages() {
     console.log('installing the npm packages (once for each package-lock.json)')
     const startedAt = Date.now()
     const install = ['install', '--no-save', '--include=dev', '--include=optional']
-    const options = ['--no-audit', '--no-fund']
+    // Warnings are about the Node that runs npm, not the one that runs the shop.
+    const options = ['--no-audit', '--no-fund', '--loglevel=error']
     const { status, error } = spawnSync('npm', [...install, ...options], {
       cwd: root,
       stdio: 'inherit',
@@ -90,7 +91,7 @@ function generateClients() {
 
 /** Runs a program in Node 24 as if it were this process: same terminal, signals and exit code; it ends when this ends. */
 function become(python, args) {
-  const shim = join(root, 'scripts/child.py')
+  const shim = join(root, 'scripts/stack/child.py')
   const tied = ['-I', '-S', shim, 'SIGTERM', String(process.pid), '-', node, ...nodeFlags, ...args]
   const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
   const compiled = join(caches, 'saga-orchestration/node-compile')
@@ -114,6 +115,7 @@ const programs = {
   up: ['scripts/stack.ts', 'up', ...args],
   down: ['scripts/stack.ts', 'down', ...args],
   status: ['scripts/stack.ts', 'status', ...args],
+  promote: ['scripts/stack.ts', 'promote', ...args],
   test: ['scripts/test.ts', ...args],
   run: args,
 }

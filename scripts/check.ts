@@ -1,22 +1,20 @@
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { runNode } from './stack/run-node.ts'
 
 const root = join(import.meta.dirname, '..')
 const modules = join(root, 'node_modules')
 const checks = {
   types: [join(modules, 'typescript', 'bin', 'tsc'), '--project', '.'],
+  'types of the front end': [
+    join(modules, 'typescript', 'bin', 'tsc'),
+    ...['--project', 'web', '--noEmit'],
+  ],
+  'types of the browser tests': [
+    join(modules, 'typescript', 'bin', 'tsc'),
+    ...['--project', 'test/browser', '--noEmit'],
+  ],
   lint: [join(modules, '@biomejs', 'biome', 'bin', 'biome'), 'check', '.'],
   audit: [join(import.meta.dirname, 'audit.ts')],
-}
-
-/** Runs one of Node's programs on the checkout, its output on ours. True when it exits 0. */
-export function runNode(args: string[], env: Record<string, string> = {}): Promise<boolean> {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...args], {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  })
-  return new Promise((resolve) => child.once('exit', (code) => resolve(code === 0)))
 }
 
 /** Types, lint and advisories: what a change must pass before any test. */

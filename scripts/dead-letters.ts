@@ -1,13 +1,15 @@
 import { parseArgs } from 'node:util'
-import { findAddresses } from '../bench/addresses.ts'
-import { formatTable } from '../bench/table.ts'
+import { ResolutionNote } from '../shared/contracts/dead-letters.ts'
 import { topics } from '../shared/contracts/topics.ts'
 import {
   connectDeadLetters,
+  type DeadLetter,
+  type DeadLetterState,
   type DeadLetterStore,
-  type Letter,
-  type LetterState,
-} from './dead-letter-store.ts'
+} from '../shared/kafka/dead-letters.ts'
+import { pageOfDeadLetters, showDeadLetter } from '../shared/kafka/show-dead-letter.ts'
+import { findAddresses } from './stack/addresses.ts'
+import { formatTable } from './stack/table.ts'
 
 /*
  * npm run dead-letters -- list|show|replay|discard: see docs/dead-letters.md. Exits 0 when what was asked was done, 1
@@ -51,7 +53,7 @@ function readArguments(args: string[]) {
 
 type Arguments = ReturnType<typeof readArguments>
 
-function toState(text: string): LetterState | 'all' {
+function toState(text: string): DeadLetterState | 'all' {
   const state = states.find((known) => known === text)
   if (!state) throw new UsageError(`--state must be one of ${states.join(', ')}`)
   return state
@@ -82,7 +84,7 @@ function onlyId({ command, ids }: Arguments): string {
   )
 }
 
-/** What was asked, checked before anything is connected. Gives what to print, as JSON and for people. */
+/** The parsed command, checked before anything is connected. Returns the output as JSON and as text. */
 function plan(args: Arguments): (store: DeadLetterStore) => Promise<[unknown, string]> {
   switch (args.command) {
     case 'list': {
@@ -102,54 +104,50 @@ function plan(args: Arguments): (store: DeadLetterStore) => Promise<[unknown, st
     }
     case 'replay': {
       const id = onlyId(args)
-      return async (store) => one(await store.replay(id, { again: args.again, note: args.note }))
+      const note = args.note === '' ? '' : toNote(args.note)
+      return async (store) => one(await store.replay(id, { again: args.again, note }))
     }
     case 'discard': {
       const id = onlyId(args)
-      if (args.note.trim() === '') throw new UsageError('discard needs --note, which says why')
-      return async (store) => one(await store.discard(id, args.note))
+      if (args.note === '') throw new UsageError('discard needs --note, which says why')
+      const note = toNote(args.note)
+      return async (store) => one(await store.discard(id, note))
     }
     default:
       throw new UsageError(usage)
   }
 }
 
-function listPage(found: Letter[], limit: number): [unknown, string] {
-  const letters = found.slice(0, limit)
-  const next = found.length > limit ? (letters.at(-1)?.id ?? null) : null
-  const rows = letters.map(({ id, state, time, topic, group, purchaseId, error }) => [
-    ...[id, state, time, topic, group, purchaseId ?? '-'],
+function toNote(given: string): string {
+  const { data, error } = ResolutionNote.safeParse(given)
+  if (error) throw new UsageError(`--note ${error.issues[0]?.message}`)
+  return data
+}
+
+function listPage(found: DeadLetter[], limit: number): [unknown, string] {
+  const page = found.slice(0, limit)
+  const { items, next_cursor: next } = pageOfDeadLetters(found, limit)
+  const rows = items.map(({ id, state, time, topic, group, purchase_id, error }) => [
+    ...[id, state, time, topic, group, purchase_id ?? '-'],
     error.split('\n')[0]?.slice(0, 80) ?? '',
   ])
   const header = ['id', 'state', 'time', 'topic', 'group', 'purchase', 'error']
   const lines = [
     ...(rows.length > 0 ? [formatTable([header, ...rows])] : []),
-    `${letters.length} of ${found.length}${next ? `; the next with --after ${next}` : ''}`,
+    `${items.length} of ${found.length}${next ? `; the next with --after ${next}` : ''}`,
   ]
-  return [{ items: letters.map(toJson), next_cursor: next }, lines.join('\n')]
+  const all = page.map((deadLetter) => showDeadLetter(deadLetter))
+  return [{ items: all, next_cursor: next }, lines.join('\n')]
 }
 
-function one(letter: Letter): [unknown, string] {
-  const json = toJson(letter)
+function one(deadLetter: DeadLetter): [unknown, string] {
+  const json = showDeadLetter(deadLetter)
   const { headers, value, ...fields } = json
-  const lines = Object.entries({ ...fields, ...headers }).map(([name, text]) => [name, text ?? '-'])
+  const lines = Object.entries({ ...fields, ...headers }).map(([name, text]) => [
+    name,
+    `${text ?? '-'}`,
+  ])
   return [json, `${formatTable(lines)}\n\n${value ?? '(no value)'}`]
-}
-
-/** Bytes that are no text are told in base64, so that nothing is lost. */
-function toJson({ message, purchaseId, ...letter }: Letter) {
-  const { key, value, headers = {} } = message
-  const isText = (bytes: Buffer | null) => !bytes || Buffer.from(bytes.toString()).equals(bytes)
-  return {
-    ...letter,
-    purchase_id: purchaseId,
-    key: key === null ? null : key.toString(isText(key) ? 'utf8' : 'base64'),
-    value: value === null ? null : value.toString(isText(value) ? 'utf8' : 'base64'),
-    value_encoding: isText(value) ? 'utf8' : 'base64',
-    headers: Object.fromEntries(
-      Object.entries(headers).map(([name, header]) => [name, String(header)]),
-    ),
-  }
 }
 
 async function main(): Promise<void> {

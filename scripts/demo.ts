@@ -1,28 +1,39 @@
+import { purchaseWorkflowId } from '../shared/contracts/ids.ts'
+import { formatAmount } from '../shared/contracts/money.ts'
 import type { Order } from '../shared/contracts/order.ts'
 import type { Payment } from '../shared/contracts/payment.ts'
 import type { Product } from '../shared/contracts/product.ts'
 import type { Purchase } from '../shared/contracts/purchase.ts'
-import { steps } from '../shared/contracts/steps.ts'
-import { purchaseWorkflowId } from '../shared/ids.ts'
-import { formatAmount } from '../shared/money.ts'
+import { commandNames, commandSteps, doNames } from '../shared/contracts/steps.ts'
+import { waitFor } from '../shared/runtime/wait-for.ts'
 import { namespace } from '../temporal/setup.ts'
-import { type Customer, expectStatus, registerCustomer } from './shop-client.ts'
-import type { StackInfo } from './stack-client.ts'
-import { waitFor } from './wait-for.ts'
+import type { StackInfo } from './stack/client.ts'
+import { type Customer, expectStatus, registerCustomer } from './stack/shop-client.ts'
+import { draw, phoneDrawing } from './web/wares.ts'
 
-type What = { customer: Customer; iphone13: Product; iphone14: Product; ui: string }
+type Print = (line: string) => void
+type What = {
+  customer: Customer
+  iphone13: Product
+  iphone14: Product
+  ui: string
+  print: Print
+}
 
 const inventory = 1000
 
 /**
- * Shows the shop at work: one purchase that completes and one that is undone. False when a step is not as it must
- * be; what was expected is printed.
+ * Shows one purchase that completes and one that is undone. Returns false if a step differs, and prints the
+ * expectation.
  */
-export async function runDemo(stack: Pick<StackInfo, 'urls'>): Promise<boolean> {
-  const { api, temporalUi, dashboard, minioConsole, mail } = stack.urls
+export async function runDemo(
+  stack: Pick<StackInfo, 'urls'>,
+  print: Print = console.log,
+): Promise<boolean> {
+  const { api, operators, temporalUi, dashboard, minioConsole, mail } = stack.urls
   try {
     const customer = await registerCustomer(api)
-    console.log(`\nRegistered ${customer.email}`)
+    print(`\nRegistered ${customer.email}`)
     const category = await customer.createCategory('Phone')
     const phone = { category_id: category.id, brand_name: 'Apple', inventory }
     const iphone13 = await customer.createProduct({
@@ -37,12 +48,18 @@ export async function runDemo(stack: Pick<StackInfo, 'urls'>): Promise<boolean> 
       description: 'Iphone 14 Pro',
       price: 150,
     })
-    console.log(`Created category ${category.name} and products ${iphone13.name}, ${iphone14.name}`)
-    const what = { customer, iphone13, iphone14, ui: temporalUi }
+    for (const { id, name } of [iphone13, iphone14]) {
+      await customer.addPicture(id, `A drawing of the ${name}`, await draw(phoneDrawing))
+    }
+    print(`Created category ${category.name} and products ${iphone13.name}, ${iphone14.name}`)
+    const what = { customer, iphone13, iphone14, ui: temporalUi, print }
     await buyAndComplete(what)
     await buyAndUndo(what)
-    console.log(`
+    print(`
 Look around
+  shop                    ${api}
+  saga console            ${operators}/console
+  failure lab             ${operators}/lab
   purchases in Temporal   ${temporalUi}/namespaces/${namespace}/workflows
   Traefik dashboard       ${dashboard}
   MinIO console           ${minioConsole}
@@ -54,9 +71,9 @@ Look around
   }
 }
 
-async function buyAndComplete({ customer, iphone13, iphone14, ui }: What): Promise<void> {
+async function buyAndComplete({ customer, iphone13, iphone14, ui, print }: What): Promise<void> {
   const purchase = await buy(customer, [iphone13, iphone14])
-  printTimeline('A purchase', purchase, ui)
+  printTimeline('A purchase', purchase, ui, print)
   expectEqual('status', purchase.status, 'COMPLETED')
   const id = purchase.purchase_id
   await waitFor('the order to be CONFIRMED', async () => {
@@ -69,11 +86,11 @@ async function buyAndComplete({ customer, iphone13, iphone14, ui }: What): Promi
   await expectInventory(customer, iphone14, inventory - 5)
 }
 
-async function buyAndUndo({ customer, iphone13, iphone14, ui }: What): Promise<void> {
+async function buyAndUndo({ customer, iphone13, iphone14, ui, print }: What): Promise<void> {
   const purchase = await buy(customer, [iphone13, iphone14], 'sim_declined')
-  printTimeline('A purchase whose payment is declined: everything is undone', purchase, ui)
+  printTimeline('A purchase whose payment is declined: everything is undone', purchase, ui, print)
   expectEqual('status', purchase.status, 'REJECTED')
-  expectEqual('failed step', purchase.failed_step, steps.takePayment)
+  expectEqual('failed step', purchase.failed_step, commandSteps.takePayment.step)
   const id = purchase.purchase_id
   const order = expectStatus(await customer.get<Order>(`/orders/${id}`), 200)
   expectEqual('order', order.status, 'CANCELLED')
@@ -95,25 +112,27 @@ async function buy(customer: Customer, products: [Product, Product], method?: st
   )
   const ended = await customer.waitForEnd(purchase_id)
   // The end and the last reply travel on two topics, so the last step may show a moment later.
-  const last = ended.status === 'COMPLETED' ? steps.takePayment : steps.releaseStock
+  const last = (ended.status === 'COMPLETED' ? doNames : commandNames).at(-1)
   return waitFor('every step to show', async () => {
     const purchase = await customer.getPurchase(purchase_id)
-    return purchase.steps.some(({ name }) => name === last) ? purchase : undefined
+    return purchase.steps.some(({ name }) => name === (last && commandSteps[last].step))
+      ? purchase
+      : undefined
   })
 }
 
-function printTimeline(title: string, purchase: Purchase, ui: string): void {
+function printTimeline(title: string, purchase: Purchase, ui: string, print: Print): void {
   const started = Date.parse(purchase.created_at)
   const at = (time: string) => `${String(Date.parse(time) - started).padStart(6)} ms`
-  console.log(`\n${title}: ${formatAmount(purchase.amount, purchase.currency_code)}`)
-  console.log(`  ${at(purchase.created_at)}  ACCEPTED`)
+  print(`\n${title}: ${formatAmount(purchase.amount, purchase.currency_code)}`)
+  print(`  ${at(purchase.created_at)}  ACCEPTED`)
   for (const step of purchase.steps) {
-    console.log(`  ${at(step.at)}  ${step.name} ${step.reason ?? step.outcome}`)
+    print(`  ${at(step.at)}  ${step.name} ${step.reason ?? step.outcome}`)
   }
   const reason = purchase.reason ? ` (${purchase.failed_step}: ${purchase.reason})` : ''
-  console.log(`  ${at(purchase.updated_at)}  ${purchase.status}${reason}`)
+  print(`  ${at(purchase.updated_at)}  ${purchase.status}${reason}`)
   const workflow = purchaseWorkflowId(purchase.purchase_id)
-  console.log(`  ${ui}/namespaces/${namespace}/workflows/${workflow}`)
+  print(`  ${ui}/namespaces/${namespace}/workflows/${workflow}`)
 }
 
 function expectEqual(what: string, actual: unknown, expected: unknown): void {

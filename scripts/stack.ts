@@ -3,10 +3,11 @@ import { closeSync, openSync, statSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tryLock } from './lock.ts'
-import { parseReplicas } from './replicas.ts'
-import { type ServiceName, serviceNames } from './service-env.ts'
-import { connectStack, type Stack, StackNotRunningError } from './stack-client.ts'
+import { connectStack, type Stack, StackNotRunningError } from './stack/client.ts'
+import { tryLock } from './stack/lock.ts'
+import { parseProfile } from './stack/profile.ts'
+import { parseReplicas } from './stack/replicas.ts'
+import { type ServiceName, serviceNames } from './stack/services.ts'
 
 const dataDir = resolve(process.env.STACK_DATA || join(import.meta.dirname, '../.stack'))
 const launcherLog = join(dataDir, 'logs', 'launcher.log')
@@ -40,16 +41,28 @@ async function runningStack(): Promise<Stack | undefined> {
   }
 }
 
-function printAddresses(stack: Stack): void {
-  const { api, mail, minioConsole, temporalUi, dashboard } = stack.urls
+/** Pages that `--observe` adds. */
+const observers = ['zipkin', 'prometheus']
+
+async function printAddresses(stack: Stack): Promise<void> {
+  const { api, operators, mail, minioConsole, temporalUi, dashboard } = stack.urls
   print(`shop ${api}   mail ${mail}   MinIO ${minioConsole}`)
+  print(`console ${operators}/console   failure lab ${operators}/lab`)
+  print(`their operatorToken is in ${join(dataDir, 'secrets.json')}`)
   print(`Temporal ${temporalUi}   Traefik ${dashboard}`)
+  const { processes } = await stack.status()
+  const added = processes.filter(({ name }) => observers.includes(name))
+  const pages = added.map(({ name, ports }) => `${name} http://127.0.0.1:${ports[0]}`)
+  if (pages.length > 0) print(pages.join('   '))
   print(`data and logs in ${dataDir}`)
 }
 
 /** Keeps the stack up until a signal or `down`; a second signal does not wait for the processes to stop. */
-async function serve(afterStart: (stack: Stack) => Promise<boolean>, once: boolean): Promise<void> {
-  // A terminal that was closed takes no more lines, and is no reason to crash.
+async function serve(
+  afterStart: (stack: Stack) => Promise<boolean>,
+  { once = false, observe = false }: { once?: boolean; observe?: boolean },
+): Promise<void> {
+  // Writing to a closed terminal must not crash the launcher.
   process.stdout.on('error', () => {})
   const abort = new AbortController()
   let abortedAt = 0
@@ -69,16 +82,19 @@ async function serve(afterStart: (stack: Stack) => Promise<boolean>, once: boole
   const log = (line: string) => {
     print(`[${((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)}] ${line}`)
   }
-  const { startStack } = await import('./start-stack.ts')
+  const { startStack } = await import('./stack/start.ts')
   const stack = await startStack({
     dataDir,
     portOffset: portOffset(),
     services: services(),
+    lab: services() === true,
+    profile: parseProfile(process.env.STACK_PROFILE || ''),
     replicas: parseReplicas(process.env.STACK_REPLICAS || ''),
+    observe,
     signal: abort.signal,
     log,
   })
-  printAddresses(stack)
+  await printAddresses(stack)
   try {
     const good = await Promise.race([afterStart(stack), stack.ended.then(() => false)])
     if (!once) await stack.ended
@@ -91,11 +107,14 @@ async function serve(afterStart: (stack: Stack) => Promise<boolean>, once: boole
 async function start(args: string[]): Promise<void> {
   const { runDemo } = await import('./demo.ts')
   const once = args.includes('--once')
-  await serve(async (stack) => {
-    const good = await runDemo(stack)
-    if (!once) print('Ctrl-C stops everything')
-    return good
-  }, once)
+  await serve(
+    async (stack) => {
+      const good = await runDemo(stack)
+      if (!once) print('Ctrl-C stops everything')
+      return good
+    },
+    { once, observe: args.includes('--observe') },
+  )
 }
 
 /** Whether a launcher works in the data folder, be it one that is not ready to answer yet. */
@@ -105,7 +124,7 @@ async function isTaken(): Promise<boolean> {
   return lock === undefined
 }
 
-/** Prints what the launcher in the background writes, until it is ready or gone. */
+/** Prints the output of the background launcher until it is ready or has ended. */
 async function follow(pid: number, from: number): Promise<void> {
   const file = await open(launcherLog)
   let position = from
@@ -118,7 +137,7 @@ async function follow(pid: number, from: number): Promise<void> {
     for (;;) {
       const alive = isAlive(pid)
       await copy()
-      // Another `up` at the same time may have been first; then its launcher is as good.
+      // Another concurrent `up` may have been first; then use its launcher.
       if (!alive && !(await isTaken())) throw new Error(`the launcher ended; see ${launcherLog}`)
       const stack = await runningStack()
       if (stack && (await stack.status()).state === 'ready') break
@@ -139,21 +158,25 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function up(): Promise<void> {
+async function up(args: string[]): Promise<void> {
   const running = await runningStack()
   if (running) {
     await running.ensure()
     print('the stack is up')
-    printAddresses(running)
+    await printAddresses(running)
     return
   }
   await mkdir(join(dataDir, 'logs'), { recursive: true })
   const from = statSync(launcherLog, { throwIfNoEntry: false })?.size ?? 0
   const fd = openSync(launcherLog, 'a')
-  const launcher = spawn(process.execPath, [...process.execArgv, import.meta.filename, 'serve'], {
-    detached: true,
-    stdio: ['ignore', fd, fd],
-  })
+  const launcher = spawn(
+    process.execPath,
+    [...process.execArgv, import.meta.filename, 'serve', ...args],
+    {
+      detached: true,
+      stdio: ['ignore', fd, fd],
+    },
+  )
   closeSync(fd)
   launcher.unref()
   await follow(Number(launcher.pid), from)
@@ -167,6 +190,13 @@ async function down(): Promise<void> {
   }
   await running.stop()
   print('stopped')
+}
+
+async function promote(): Promise<void> {
+  const running = await runningStack()
+  if (!running) throw new Error('nothing is running')
+  await running.promote()
+  print('the standby is the primary; the former primary becomes its standby')
 }
 
 async function status(): Promise<void> {
@@ -201,8 +231,9 @@ const commands: Record<string, (args: string[]) => Promise<void>> = {
   start,
   up,
   down,
+  promote,
   status,
-  serve: () => serve(async () => true, false),
+  serve: (args) => serve(async () => true, { observe: args.includes('--observe') }),
 }
 
 const [name = '', ...args] = process.argv.slice(2)
@@ -214,5 +245,5 @@ try {
   process.stderr.write(`${(error as Error).message}\n`)
   process.exitCode = 1
 }
-// Not left to the event loop: an installation that was interrupted may still hold it.
+// An explicit exit, because an interrupted installation may keep the event loop alive.
 process.exit()

@@ -1,11 +1,13 @@
 import { Connection } from '@temporalio/client'
-import { waitFor } from '../scripts/wait-for.ts'
 import {
   customerId,
   failedStep,
   failureReason,
+  purchaseIdKey,
   purchaseStatus,
+  refundStatus,
 } from '../shared/contracts/search-attributes.ts'
+import { waitFor } from '../shared/runtime/wait-for.ts'
 
 /** The shop's namespace. Closed purchases stay readable in the Web UI for a month. */
 export const namespace = 'shop'
@@ -14,7 +16,9 @@ const retentionSeconds = 30 * 24 * 60 * 60
 const keyword = 2
 /** What the Web UI can filter by, as the server wants it registered. */
 export const searchAttributes = Object.fromEntries(
-  [purchaseStatus, customerId, failedStep, failureReason].map(({ name }) => [name, keyword]),
+  [purchaseStatus, refundStatus, purchaseIdKey, customerId, failedStep, failureReason].map(
+    ({ name }) => [name, keyword],
+  ),
 )
 
 const alreadyExists = 6

@@ -2,12 +2,11 @@
 import { CancellationScope, isCancellation, log, sleep } from '@temporalio/workflow'
 import type { Activities } from '../activities/index.ts'
 import type { UndoState } from '../shared/contracts/saga.ts'
-import { steps } from '../shared/contracts/steps.ts'
-import { type StepSettings, undoOnceMore, undoPauseOf, undoSoon } from './steps.ts'
+import { commandSteps, type DoName, type UndoName, undoOf } from '../shared/contracts/steps.ts'
+import { initialRetry, type StepSettings, slowRetry, undoPauseOf } from './run-step.ts'
+import type { StepLog } from './step-log.ts'
+import type { Timeline } from './timeline.ts'
 
-/** In the order in which their steps are taken. */
-const all = ['releaseStock', 'cancelOrder', 'refundPayment'] as const
-type UndoName = (typeof all)[number]
 type Undo = {
   name: UndoName
   state: UndoState['state']
@@ -16,13 +15,25 @@ type Undo = {
   running?: CancellationScope
 }
 
+const stepOf = (name: UndoName): string => commandSteps[name].step
+
 /**
  * The undo stack of a saga. An undo is added before its step runs, since a step that timed out may have taken
- * effect; so an undo must bear being called twice or for nothing.
+ * effect; so an undo must tolerate being called twice or for nothing.
  */
-export function createCompensations(purchaseId: string, settings: StepSettings) {
+export function createCompensations(
+  purchaseId: string,
+  settings: StepSettings,
+  steps: StepLog,
+  timeline: Timeline,
+) {
   const undos: Undo[] = []
-  const call = (name: UndoName, activities: Activities) => activities[name](purchaseId)
+  const call = (name: UndoName, activities: Activities) =>
+    timeline.time(
+      stepOf(name),
+      () => activities[name](purchaseId),
+      (error) => (isCancellation(error) ? 'asked for again' : 'failed'),
+    )
 
   function add(name: UndoName): void {
     if (undos.some((undo) => undo.name === name)) return
@@ -32,16 +43,19 @@ export function createCompensations(purchaseId: string, settings: StepSettings) 
   /** The stuck undo of a step, or with null all of them. */
   function stuck(step: string | null = null): Undo[] {
     return undos.filter(
-      ({ name, state }) => state === 'stuck' && (step === null || steps[name] === step),
+      ({ name, state }) => state === 'stuck' && (step === null || stepOf(name) === step),
     )
   }
 
-  /** One activity that is tried without end, so the history does not grow; a new one when somebody asks. */
+  /** One activity that is retried without limit, so the history does not grow; a new one when an operator asks. */
   async function runUntilDone(undo: Undo): Promise<void> {
     while (undo.state === 'stuck') {
       undo.running = new CancellationScope()
       try {
-        await undo.running.run(() => call(undo.name, undoOnceMore(undo.name, settings, undo.round)))
+        const reply = await undo.running.run(() =>
+          call(undo.name, slowRetry(undo.name, settings, undo.round)),
+        )
+        steps.answered(undo.name, reply)
         undo.state = 'done'
       } catch (error) {
         if (!isCancellation(error)) await sleep(undoPauseOf(settings))
@@ -52,45 +66,52 @@ export function createCompensations(purchaseId: string, settings: StepSettings) 
 
   return {
     add,
-    /** For a purchase that stops somewhere: what this run has not done another one may have asked for. */
-    addAll: () => all.forEach(add),
+    /** For a purchase that stops before its end: an earlier run may have sent steps that this run has not taken. */
+    addAll(steps: readonly DoName[]): void {
+      for (const step of steps) add(undoOf[step])
+    },
     /**
-     * Runs every undo in reverse order and awaits each, whatever the workflow is told meanwhile. One that keeps
+     * Runs every undo in reverse order and awaits each, even if the workflow is cancelled meanwhile. One that keeps
      * failing is set aside, so that it never stops the others. True when all are done, false when some are stuck.
      */
     run(): Promise<boolean> {
       return CancellationScope.nonCancellable(async () => {
         for (const undo of undos) {
+          undo.state = 'running'
           try {
-            await call(undo.name, undoSoon(undo.name, settings))
+            steps.answered(undo.name, await call(undo.name, initialRetry(undo.name, settings)))
             undo.state = 'done'
           } catch (error) {
-            log.error('undo is stuck', { step: steps[undo.name], error: String(error) })
+            log.error('undo stuck', { step: stepOf(undo.name), error: String(error) })
             undo.state = 'stuck'
           }
         }
         return stuck().length === 0
       })
     },
-    /** Tries the stuck undos side by side until each is done, or given up. True when none was given up. */
+    /** Tries the stuck undos side by side until each is done or abandoned. True when none was abandoned. */
     runStuck(): Promise<boolean> {
       return CancellationScope.nonCancellable(async () => {
         await Promise.all(stuck().map(runUntilDone))
         return undos.every(({ state }) => state === 'done')
       })
     },
+    /** The purchase is paid for, so nothing is undone any more. */
+    release(): void {
+      for (const undo of undos) undo.state = 'not_needed'
+    },
     retry(step: string | null): void {
       for (const undo of stuck(step)) undo.running?.cancel()
     },
-    giveUp(step: string | null): void {
+    abandon(step: string | null): void {
       for (const undo of stuck(step)) {
         undo.state = 'resolved'
         undo.running?.cancel()
       }
     },
     stuckSteps: (step: string | null = null): string[] =>
-      stuck(step).map(({ name }) => steps[name]),
-    states: (): UndoState[] => undos.map(({ name, state }) => ({ step: steps[name], state })),
+      stuck(step).map(({ name }) => stepOf(name)),
+    states: (): UndoState[] => undos.map(({ name, state }) => ({ step: stepOf(name), state })),
   }
 }
 

@@ -6,70 +6,78 @@ import {
   workflowInfo,
 } from '@temporalio/workflow'
 import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
+import { refusedEnd } from '../shared/contracts/saga.ts'
 import { failedStep, failureReason, purchaseStatus } from '../shared/contracts/search-attributes.ts'
+import { commandSteps, type DoName, doNames, undoOf } from '../shared/contracts/steps.ts'
 import { createCompensations } from './compensations.ts'
-import { hearRequests } from './requests.ts'
+import { registerHandlers } from './handlers.ts'
+import { requestOf } from './requests.ts'
 import {
   announceAttention,
   announceEnd,
-  type Call,
-  isCancelWish,
-  isRefusal,
+  isCancelRequest,
+  mayHaveGoneFurther,
   reasonOf,
-  type StepName,
+  runStep,
   type StepSettings,
-  take,
-} from './steps.ts'
+} from './run-step.ts'
+import { createStepLog } from './step-log.ts'
+import { createTimeline } from './timeline.ts'
 
-/** Heard in the process that runs the last task of a saga, a moment before Temporal stores how it ended. */
-const { leaving } = proxySinks<{
-  leaving: { ended(purchaseId: string, isAnnounced: boolean): void }
+/** Called in the process that runs the last task of a saga, just before Temporal stores how it ended. */
+const { workflowCompletion } = proxySinks<{
+  workflowCompletion: { onCompleted(purchaseId: string, isAnnounced: boolean): void }
 }>()
 
-/*
- *   step             undo, added before its step runs
- *   reserveStock     releaseStock       product: stock -> held, all lines or none
+/**
+ * The purchase saga.
+ *
+ *   step             undo               effect of the step
+ *   reserveStock     releaseStock       product: stock becomes held, all lines or none
  *   createOrder      cancelOrder        order:   PENDING
  *   takePayment      refundPayment      payment: CAPTURED, and its reply is the commit point
- *   announce the end                    then order and product settle, and purchase shows it
+ *   announce the end                    order and product settle, and the customer sees it
+ *
+ * Returns how the purchase ended and never fails. A step that is refused or out of attempts, or a cancel request
+ * before the commit point, runs the undos in reverse order. `shared/contracts/steps.ts` is the registry of the steps.
  */
 export async function purchase(
   accepted: PurchaseAccepted,
   settings: StepSettings,
 ): Promise<PurchaseEnded> {
-  const { purchase_id: id, customer_id, lines, amount, currency_code } = accepted
+  const { purchase_id: id, customer_id } = accepted
   const end = { purchase_id: id, customer_id, reason: null, failed_step: null }
   let ended: PurchaseEnded = { ...end, status: 'COMPLETED' }
-  const undos = createCompensations(id, settings)
-  const requests = hearRequests(undos)
+  const log = createStepLog()
+  const timeline = createTimeline()
+  const undos = createCompensations(id, settings, log, timeline)
+  const requests = registerHandlers(id, undos, settings)
   let committed = false
-  const go = (step: StepName, call: Call) => {
-    requests.begin(step)
-    return take(step, settings, call)
+  async function take(step: DoName): Promise<void> {
+    undos.add(undoOf[step])
+    const run = () => runStep(step, settings, log, id, requestOf[step](accepted))
+    const timed = () => timeline.time(commandSteps[step].step, run, reasonOf)
+    const { cancel_pending } = await requests.begin(step, timed)
+    if (cancel_pending) requests.expectCancel()
   }
 
   try {
-    const stock = lines.map(({ product_id, quantity }) => ({ product_id, quantity }))
-    undos.add('releaseStock')
-    await go('reserveStock', (to) => to.reserveStock(id, { lines: stock }))
-
-    const order = { customer_id, lines, amount, currency_code }
-    undos.add('cancelOrder')
-    await go('createOrder', (to) => to.createOrder(id, order))
-
-    const payment = { customer_id, amount, currency_code, method: accepted.payment_method }
-    undos.add('refundPayment')
-    await go('takePayment', (to) => to.takePayment(id, payment))
-    committed = true
+    await take('reserveStock')
+    await take('createOrder')
+    await take('takePayment')
+    committed = true // The commit point: from here on nothing is undone.
   } catch (error) {
-    if (isCancelWish(error)) requests.hearCancel()
-    const status = requests.cancelled ? 'CANCELLED' : 'REJECTED'
-    // A run that died with its process may have gone further than this one, unless a participant said no.
-    if (!isRefusal(error)) undos.addAll()
-    ended = { ...end, status, reason: reasonOf(error), failed_step: requests.step }
+    if (isCancelRequest(error)) requests.markCancelRequested()
+    ended = requests.cancelled
+      ? { ...end, status: 'CANCELLED', reason: 'cancelled' }
+      : { ...end, status: 'REJECTED', reason: reasonOf(error), failed_step: requests.step }
+    if (mayHaveGoneFurther(error)) undos.addAll(doNames)
   } finally {
     requests.decide(ended.status)
-    if (!committed) {
+    if (committed) {
+      undos.release()
+      if (settings.showCompleted) show(ended)
+    } else {
       show(ended)
       if (!(await undos.run())) {
         show({ ...ended, status: 'NEEDS_ATTENTION' })
@@ -77,22 +85,24 @@ export async function purchase(
           announceAttention({ purchase_id: id, steps: undos.stuckSteps(), reason: 'undo_stuck' }),
         )
         if (!(await undos.runStuck())) ended = { ...ended, status: 'RESOLVED' }
+        requests.decide(ended.status)
         show(ended)
       }
     }
   }
 
-  // The short way: it returns, and this process announces what Temporal has stored. Else Temporal sees to it.
+  ended = { ...ended, steps: log.outcomes() }
+  // A saga of one task returns, and this process announces what Temporal has stored. Any other announces itself.
   const isAnnounced = !(settings.announceOnceStored && isFirstTask())
   await CancellationScope.nonCancellable(async () => {
     if (isAnnounced) await announceEnd(ended)
     await requests.allAnswered()
   })
-  leaving.ended(id, isAnnounced)
+  workflowCompletion.onCompleted(id, isAnnounced)
   return ended
 }
 
-/** Whether all that happened is one workflow task, behind the events that start it: nothing had to be waited for. */
+/** Whether everything so far happened in the first workflow task: its history has the three events that start it. */
 function isFirstTask(): boolean {
   return workflowInfo().historyLength === 3
 }
@@ -113,13 +123,7 @@ type Failure = Pick<PurchaseEnded, 'reason' | 'failed_step'>
  * later copy of the event can start the saga that was refused.
  */
 export function refusePurchase(purchaseId: string): Promise<PurchaseEnded> {
-  return finishPurchase({
-    purchase_id: purchaseId,
-    customer_id: null,
-    status: 'REJECTED',
-    reason: 'invalid',
-    failed_step: null,
-  })
+  return finishPurchase(refusedEnd(purchaseId))
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
-import { newId } from '../../shared/ids.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { createCleanUp } from './clean-up.ts'
 import { type AccountRepository, connectRepository } from './repository.ts'
@@ -35,6 +35,7 @@ describe('the clean-up of accounts', () => {
 
   const aSession = (expiresAt: Date) => ({
     id: newId(),
+    clientHash: '',
     expiresAt,
     refresh: { tokenHash: randomUUID(), expiresAt },
   })
@@ -56,9 +57,10 @@ describe('the clean-up of accounts', () => {
         lastName: 'Nguyen',
         address: '1 Le Loi',
         phoneNumber: '+84901234567',
+        roles: ['buyer'],
       },
       aSession(inSeconds(hour)),
-      { kind, codeHash: '', expiresAt },
+      { kind, codeHash: '', expiresAt, askedBy: '' },
       aMail(),
     )
     assert.ok(id)
@@ -76,7 +78,7 @@ describe('the clean-up of accounts', () => {
   }
   const tokensOf = ({ id }: { id: string }) => count('refresh_tokens', `session_id = '${id}'`)
 
-  it('removes sessions that nobody can use since the retention, with their tokens', async () => {
+  it('removes sessions that ended before the retention, with their tokens', async () => {
     const accountId = await register('verify', inSeconds(hour))
     const expired = await addSession(accountId, ago(hour + 60))
     const ended = await addSession(accountId, inSeconds(hour))
@@ -120,16 +122,16 @@ describe('the clean-up of accounts', () => {
       await register('reset', ago(hour - 60)),
     ]
     await database.query(`
-      UPDATE email_codes SET counted_since = now() - interval '2 hours'
+      UPDATE mailed_codes SET counted_since = now() - interval '2 hours'
       WHERE account_id IN ('${old}', '${fresh}')`)
 
     await cleanUp()
 
-    const left = (id: string) => count('email_codes', `account_id = '${id}'`)
+    const left = (id: string) => count('mailed_codes', `account_id = '${id}'`)
     assert.deepEqual(await Promise.all([old, counted, fresh].map(left)), [0, 1, 1])
   })
 
-  it('forgets mails that were sent before the retention, and no other', async () => {
+  it('purges e-mails that were sent before the retention, and no other', async () => {
     const [old, young, unsent] = [aMail(), aMail(), aMail()]
     await repository.addMails([old, young, unsent])
     const sent = (key: string, minutes: number) =>

@@ -1,4 +1,4 @@
-import type { Logger } from '../../shared/logger.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
 import type { AccountRepository } from './repository.ts'
 
 /** A session takes its refresh tokens along, of which it has one per quarter of an hour that it was used. */
@@ -6,7 +6,7 @@ const sessionBatch = 100
 const batch = 200
 
 /**
- * Removes what nobody can use any more: a batch of each kind per run, so that a run is short however much there is.
+ * Removes rows that have no use any more: a batch of each kind per run, which bounds the length of a run.
  * Replicas that run at once take different rows.
  */
 export function createCleanUp({
@@ -24,7 +24,7 @@ export function createCleanUp({
     const removed = {
       sessions: await repository.removeSessions(sessionRetentionSeconds, sessionBatch),
       codes: await repository.removeCodes(sessionRetentionSeconds, batch),
-      mails: await repository.forgetMails(outboxRetentionSeconds, batch),
+      mails: await repository.purgeMails(outboxRetentionSeconds, batch),
     }
     if (Object.values(removed).some((count) => count > 0)) logger.info(removed, 'old rows removed')
   }

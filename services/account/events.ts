@@ -1,9 +1,10 @@
-import type { EventHandlers } from '../../shared/subscriber.ts'
-import type { AccountService } from './service.ts'
+import type { EventHandlers } from '../../shared/messaging/event-handler.ts'
+import type { PurchaseMails } from './purchase-mails.ts'
 
-export function createEventHandlers(service: AccountService): EventHandlers {
+export function createEventHandlers(mails: PurchaseMails): EventHandlers {
   return {
-    purchaseEnded: service.mailPurchaseEnded,
-    attentionNeeded: service.mailAttention,
+    purchaseEnded: mails.mailPurchaseEnded,
+    refundEnded: mails.mailRefundEnded,
+    attentionNeeded: mails.mailAttention,
   }
 }

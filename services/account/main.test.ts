@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createTestDatabase } from '../../test/helpers/database.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
-import { testTokens } from '../../test/helpers/tokens.ts'
+import { testSealingKeys, testTokens } from '../../test/helpers/tokens.ts'
 import { createTestTopics } from '../../test/helpers/topics.ts'
 
 const { config, signingKey } = testTokens
@@ -17,6 +17,10 @@ const environment = {
   JWT_SIGNING_KEY: JSON.stringify(signingKey),
   KAFKA_BROKERS: '127.0.0.1:1',
   OPERATOR_EMAIL: 'operator@example.com',
+  OPERATOR_TOKENS: '{}',
+  OPERATOR_SESSION_KEYS: testSealingKeys.join(),
+  GRPC_ADDRESS: '127.0.0.1:1',
+  CODE_SEALING_KEYS: testSealingKeys.join(),
 }
 
 describe('the account process', () => {

@@ -1,100 +1,151 @@
-import { createApiDocs } from '../../shared/api-docs.ts'
-import { createAuthentication } from '../../shared/auth.ts'
+import '../../shared/telemetry/start.ts'
+
+import { accountChanges, createNotices } from '../../shared/cache/notices.ts'
+import { connectRedis } from '../../shared/cache/redis.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
-import { startGrpcServer } from '../../shared/grpc.ts'
-import { startHttpServer } from '../../shared/http.ts'
-import { connectKafka } from '../../shared/kafka.ts'
-import { type Running, run } from '../../shared/lifecycle.ts'
-import type { Logger } from '../../shared/logger.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import { startRelay } from '../../shared/outbox.ts'
-import { createRateLimits } from '../../shared/rate-limits.ts'
-import { connectRedis } from '../../shared/redis.ts'
-import { consumeEvents } from '../../shared/subscriber.ts'
-import { startSweep } from '../../shared/sweep.ts'
+import { accountOperatorRoutes } from '../../shared/contracts/account-operators.ts'
+import { connectGrpc } from '../../shared/grpc/client.ts'
+import { grpcSettings } from '../../shared/grpc/config.ts'
+import { startGrpcServer } from '../../shared/grpc/server.ts'
+import { createApiDocs } from '../../shared/http/api-docs.ts'
+import { createAuthentication } from '../../shared/http/auth.ts'
+import { httpSettings } from '../../shared/http/config.ts'
+import { createOperatorAuthentication } from '../../shared/http/operators.ts'
+import { createRateLimits } from '../../shared/http/rate-limits.ts'
+import { startHttpServer } from '../../shared/http/server.ts'
+import { createWebApp } from '../../shared/http/web-app.ts'
+import { connectKafka } from '../../shared/kafka/client.ts'
+import { backgroundPaceMs } from '../../shared/messaging/bus.ts'
+import { consumeEvents } from '../../shared/messaging/event-handler.ts'
+import { createOutboxBacklog, startRelay } from '../../shared/messaging/outbox.ts'
+import { startSweeps } from '../../shared/runtime/interval.ts'
+import { createResources, run } from '../../shared/runtime/lifecycle.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
+import { createSeal } from '../../shared/runtime/seal.ts'
+import { createBrowserSessions } from './browser-session.ts'
 import { createCleanUp } from './clean-up.ts'
+import { createCodes } from './codes.ts'
 import { type Config, readConfig } from './config.ts'
 import { createEventHandlers } from './events.ts'
 import { createGrpcHandlers } from './grpc.ts'
 import { createHandlers } from './http.ts'
+import { createKeyedHash } from './keyed-hash.ts'
 import { createPasswords } from './passwords.ts'
+import { createPersonalData } from './personal-data.ts'
+import { createPurchaseMails } from './purchase-mails.ts'
 import { connectRepository } from './repository.ts'
+import { createRoles } from './roles.ts'
 import { createAccountService } from './service.ts'
 import { createTokens } from './tokens.ts'
 
 const cleanUpIntervalMs = 15_000
+/** Longer than a purchase's end may be announced again: then its mail would be sent again. */
+const outboxRetentionSeconds = 60 * 24 * 60 * 60
+const deletionIntervalMs = 2_000
+const backlogIntervalMs = 5_000
 
-export async function start(
-  config: Config,
-  logger: Logger,
-): Promise<Running & { grpcPort: number }> {
-  await using starting = new AsyncDisposableStack()
+export async function start(config: Config, logger: Logger) {
+  await using resources = createResources()
+  const { open } = resources
   const metrics = createMetrics('account')
-  const repository = starting.adopt(await connectRepository(config), (open) => open.close())
-  const kafka = starting.adopt(await connectKafka('account', config, { logger, metrics }), (open) =>
-    open.close(),
-  )
+  const repository = open(await connectRepository(config))
+  const redis = open(connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }))
+  const kafka = open(await connectKafka('account', config, { logger, metrics }))
   const { inTransaction } = repository
-  const outbox = startRelay({ inTransaction, publish: kafka.publish, logger })
-  starting.defer(() => outbox.close())
-  const redis = starting.adopt(
-    connectRedis(config.REDIS_NODES, { logger, registry: metrics.registry }),
-    (open) => open.close(),
-  )
+  const outbox = open(startRelay({ inTransaction, publish: kafka.publish, logger }))
+  const tokens = createTokens(config)
+  const changes = createNotices(accountChanges, { redis, logger })
+  const products = open(connectGrpc('product', config.GRPC_ADDRESS, { metrics }))
+  const roles = createRoles({ repository, products, changes })
+  const purchases = open(connectGrpc('purchase', config.GRPC_ADDRESS, { metrics }))
+  const seal = createSeal(config.CODE_SEALING_KEYS)
+  const mails = createPurchaseMails({
+    ...{ repository, outbox, purchases, seal },
+    publicUrl: config.PUBLIC_URL,
+    operatorEmail: config.OPERATOR_EMAIL,
+  })
+  const passwords = await createPasswords()
+  const personalData = createPersonalData({
+    ...{ repository, passwords, products, purchases, changes, logger },
+    delaySeconds: config.ACCOUNT_DELETION_DELAY_SECONDS,
+  })
+  const hash = createKeyedHash(config.JWT_SIGNING_KEY)
   const service = createAccountService({
     repository,
-    passwords: await createPasswords(),
-    tokens: createTokens(config),
+    passwords,
+    tokens,
     outbox,
-    codeTtlSeconds: {
-      verify: config.VERIFY_CODE_TTL_SECONDS,
-      reset: config.RESET_CODE_TTL_SECONDS,
-    },
-    operatorEmail: config.OPERATOR_EMAIL,
+    changes,
+    hash,
+    codes: createCodes({
+      ttlSeconds: {
+        verify: config.VERIFY_CODE_TTL_SECONDS,
+        reset: config.RESET_CODE_TTL_SECONDS,
+      },
+      hash,
+      seal,
+    }),
+    newAccountRoles: config.NEW_ACCOUNT_ROLES,
     refreshGraceSeconds: config.REFRESH_GRACE_SECONDS,
     logger,
   })
   const results = await consumeEvents(kafka, {
     group: 'account-results',
-    handlers: createEventHandlers(service),
+    paceMs: backgroundPaceMs,
+    handlers: createEventHandlers(mails),
   })
-  const cleanUp = startSweep({
-    intervalMs: cleanUpIntervalMs,
-    run: createCleanUp({
-      repository,
-      sessionRetentionSeconds: config.SESSION_RETENTION_SECONDS,
-      outboxRetentionSeconds: config.OUTBOX_RETENTION_SECONDS,
+  const cleanUp = createCleanUp({
+    repository,
+    sessionRetentionSeconds: config.SESSION_RETENTION_SECONDS,
+    outboxRetentionSeconds,
+    logger,
+  })
+  open(
+    startSweeps(
       logger,
+      { intervalMs: cleanUpIntervalMs, run: cleanUp },
+      { intervalMs: deletionIntervalMs, run: personalData.removeLeaving },
+      {
+        intervalMs: backlogIntervalMs,
+        run: createOutboxBacklog({ inTransaction, registry: metrics.registry }),
+      },
+    ),
+  )
+  const grpc = open(
+    await startGrpcServer({
+      service: 'auth',
+      ...grpcSettings(config),
+      logger,
+      metrics,
+      handlers: createGrpcHandlers(service),
     }),
-    logger,
-  })
-  starting.defer(() => cleanUp.close())
-  const grpc = await startGrpcServer({
-    service: 'auth',
-    host: config.HTTP_HOST,
-    port: config.GRPC_PORT,
-    maxInFlight: config.MAX_IN_FLIGHT,
-    logger,
-    handlers: createGrpcHandlers(service),
-    metrics,
-  })
-  starting.defer(() => grpc.close())
-  const http = await startHttpServer({
-    host: config.HTTP_HOST,
-    port: config.HTTP_PORT,
-    maxInFlight: config.MAX_IN_FLIGHT,
-    logger,
-    metrics,
-    routes: accountRoutes,
-    handlers: createHandlers(service),
-    authenticate: createAuthentication(config),
-    limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
-    health: { database: repository.answers, results: results.joined },
-    pages: createApiDocs(),
-  })
-  starting.defer(() => http.close())
-  const started = starting.move()
-  return { port: http.port, grpcPort: grpc.port, close: () => started.disposeAsync() }
+  )
+  const http = open(
+    await startHttpServer({
+      ...httpSettings(config),
+      logger,
+      metrics,
+      routes: { ...accountRoutes, ...accountOperatorRoutes },
+      handlers: createHandlers(
+        service,
+        createBrowserSessions({ service, tokens }),
+        roles,
+        personalData,
+      ),
+      authenticateOperator: createOperatorAuthentication(config),
+      secureCookies: config.PUBLIC_URL.startsWith('https:'),
+      authenticate: createAuthentication(config),
+      sessions: { check: service.checkSession },
+      limits: createRateLimits({ redis, config, logger, registry: metrics.registry }),
+      health: { database: repository.isReachable, results: results.joined },
+      pages: [
+        createApiDocs(),
+        createWebApp({ root: config.WEB_ROOT, imageOrigin: config.MEDIA_PUBLIC_URL }),
+      ],
+    }),
+  )
+  return resources.running({ port: http.port, grpcPort: grpc.port })
 }
 
 if (import.meta.main) await run('account', readConfig, start)

@@ -1,40 +1,41 @@
 import assert from 'node:assert/strict'
-import { AppError } from '../../shared/errors.ts'
+import { hash } from '@node-rs/argon2'
 import { createPasswords } from './passwords.ts'
+
+const client = '203.0.113.1'
 
 describe('passwords', () => {
   it('match their own hash only', async () => {
     const passwords = await createPasswords()
-    const hash = await passwords.hash('correct horse')
+    const stored = await passwords.hash('correct horse', client)
 
-    assert.equal(await passwords.matches('correct horse', hash), true)
-    assert.equal(await passwords.matches('correct horse ', hash), false)
-    assert.equal(await passwords.matches('correct horse', undefined), false)
-    assert.notEqual(await passwords.hash('correct horse'), hash)
+    const equal = { equal: true, form: 'composed' }
+    assert.deepEqual(await passwords.matches('correct horse', stored, client), equal)
+    assert.deepEqual(await passwords.matches('correct horse ', stored, client), { equal: false })
+    assert.deepEqual(await passwords.matches('correct horse', undefined, client), { equal: false })
+    assert.notEqual(await passwords.hash('correct horse', client), stored)
   })
 
-  it('wait their turn, and are refused when too many wait', async () => {
-    const passwords = await createPasswords({ concurrency: 1, maxWaiting: 2 })
-    const ended: number[] = []
-    const tries = [1, 2, 3, 4].map((n) =>
-      passwords.hash(`password ${n}`).then(() => {
-        ended.push(n)
-      }),
-    )
+  it('match in every form of Unicode, and say which form a hash of before has', async () => {
+    const passwords = await createPasswords()
+    const [composed, decomposed] = ['ma\u00f1ana', 'man\u0303ana']
+    const stored = await passwords.hash(decomposed, client)
 
-    const results = await Promise.allSettled(tries)
-
-    assert.deepEqual(ended, [1, 2, 3])
-    const [refused] = results.filter((result) => result.status === 'rejected')
-    assert.ok(refused?.reason instanceof AppError && refused.reason.kind === 'unavailable')
-    await assert.doesNotReject(passwords.hash('password 5'))
+    for (const password of [composed, decomposed]) {
+      const match = await passwords.matches(password, stored, client)
+      assert.deepEqual(match, { equal: true, form: 'composed' })
+    }
+    const old = await hash(decomposed)
+    const match = await passwords.matches(decomposed, old, client)
+    assert.deepEqual(match, { equal: true, form: 'as given' })
+    assert.deepEqual(await passwords.matches(composed, old, client), { equal: false })
   })
 
   it('give their place back when hashing fails', async () => {
     const passwords = await createPasswords({ concurrency: 1, maxWaiting: 0 })
 
-    await assert.rejects(passwords.matches('password', 'not a hash'))
+    await assert.rejects(passwords.matches('password', 'not a hash', client))
 
-    await assert.doesNotReject(passwords.hash('password'))
+    await assert.doesNotReject(passwords.hash('password', client))
   })
 })

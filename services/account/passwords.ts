@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import { dictionary } from '@zxcvbn-ts/language-common'
-import { AppError } from '../../shared/errors.ts'
+import { createWorkTurns } from './turns.ts'
 
 /** The tens of thousands that are tried first (ASVS 6.2.4 asks for three thousand). */
 const commonPasswords = new Set<unknown>(dictionary['passwords-common'])
@@ -17,42 +17,36 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** Hashes run on libuv's four threads; one stays free for everything else that needs them. */
 const defaultConcurrency = Math.min(availableParallelism(), 3)
-/** A few seconds of work; who comes later is better told so than kept waiting. */
-const defaultMaxWaiting = 128
 
 export type Passwords = Awaited<ReturnType<typeof createPasswords>>
 
-/** Hashes and checks passwords, a bounded number at once, so that a burst of logins does not take the machine. */
-export async function createPasswords({
-  concurrency = defaultConcurrency,
-  maxWaiting = defaultMaxWaiting,
-} = {}) {
-  const nobodysHash = await hash(randomBytes(32), parameters)
-  const waiting: (() => void)[] = []
-  let running = 0
+/** The result of a check of a password; `form` is the Unicode form in which the hash has it. */
+export type Match = { equal: false } | { equal: true; form: 'composed' | 'as given' }
 
-  async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (running < concurrency) running++
-    else if (waiting.length < maxWaiting) await new Promise<void>((go) => waiting.push(go))
-    else throw new AppError('unavailable', 'too many people log in just now')
-    try {
-      return await work()
-    } finally {
-      // Who waits takes over the place, so that nobody who comes now overtakes them.
-      const next = waiting.shift()
-      if (next) next()
-      else running--
-    }
-  }
+/**
+ * Hashes and checks passwords, a bounded number at once and clients in turn, so that neither a burst of logins nor one
+ * client takes the machine. A password is hashed in form NFC, so that it is the same on every keyboard.
+ */
+export async function createPasswords(limits: Partial<Parameters<typeof createWorkTurns>[0]> = {}) {
+  const turns = createWorkTurns({ concurrency: defaultConcurrency, ...limits })
+  const decoyHash = await hash(randomBytes(32), parameters)
 
   return {
-    hash: (password: string): Promise<string> => inTurn(() => hash(password, parameters)),
+    hash: (password: string, client: string): Promise<string> =>
+      turns.take(client, () => hash(password.normalize('NFC'), parameters)),
 
-    /** Takes the same time when there is no hash to compare with, so that it does not tell who is registered. */
-    matches: (password: string, storedHash: string | undefined): Promise<boolean> =>
-      inTurn(async () => {
-        const equal = await verify(storedHash ?? nobodysHash, password)
-        return equal && storedHash !== undefined
+    /**
+     * Takes the same time when there is no hash to compare with, so that it does not tell who is registered. Hashes
+     * from before passwords were normalized have what the keyboard sent: that is tried second.
+     */
+    matches: (password: string, storedHash: string | undefined, client: string): Promise<Match> =>
+      turns.take(client, async () => {
+        const compare = async (candidate: string) =>
+          (await verify(storedHash ?? decoyHash, candidate)) && storedHash !== undefined
+        const composed = password.normalize('NFC')
+        if (await compare(composed)) return { equal: true, form: 'composed' }
+        if (composed === password || !(await compare(password))) return { equal: false }
+        return { equal: true, form: 'as given' }
       }),
   }
 }

@@ -1,14 +1,9 @@
-import { randomInt } from 'node:crypto'
-import type { Caller } from '../../shared/auth.ts'
-import { createBatchedRead } from '../../shared/batched-read.ts'
-import { createBatchedWrite } from '../../shared/batched-write.ts'
+import type { Notices } from '../../shared/cache/notices.ts'
 import type {
-  Delivery,
   EmailOnly,
   Login,
   Logout,
   MailAnswer,
-  Personal,
   Refresh,
   Register,
   ResetPassword,
@@ -16,12 +11,17 @@ import type {
   UpdatePersonal,
   VerifyEmail,
 } from '../../shared/contracts/account.ts'
-import type { AttentionNeeded, PurchaseEnded } from '../../shared/contracts/events.ts'
-import type { EmailRequested } from '../../shared/contracts/mail.ts'
-import { AppError } from '../../shared/errors.ts'
-import type { Logger } from '../../shared/logger.ts'
-import type { Relay } from '../../shared/outbox.ts'
-import { type Addressee, attentionMail, type CodeKind, codeMail, purchaseMail } from './mails.ts'
+import type { Delivery, Personal } from '../../shared/contracts/personal-data.ts'
+import { type Role, rolesOf } from '../../shared/contracts/role.ts'
+import { createBatchedRead } from '../../shared/database/batched-read.ts'
+import type { Caller, LiveSession } from '../../shared/http/auth.ts'
+import type { Relay } from '../../shared/messaging/outbox.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
+import { type Codes, inSteps } from './codes.ts'
+import type { KeyedHash } from './keyed-hash.ts'
+import type { CodeKind } from './mails.ts'
+import { toDelivery, toPersonal } from './mapping.ts'
 import { isCommonPassword, type Passwords } from './passwords.ts'
 import type { Account, AccountRepository } from './repository.ts'
 import { hashRefreshToken, type Tokens } from './tokens.ts'
@@ -30,11 +30,15 @@ type Deps = {
   repository: AccountRepository
   passwords: Passwords
   tokens: Tokens
-  /** Told when there is a mail in the outbox. */
+  /** Called when there is an e-mail in the outbox. */
   outbox: Pick<Relay, 'nudge'>
-  codeTtlSeconds: Record<CodeKind, number>
+  /** Notifies the other services, by account id, that sessions ended or an address was verified. */
+  changes: Pick<Notices, 'publish'>
+  codes: Codes
+  hash: KeyedHash
   refreshGraceSeconds: number
-  operatorEmail: string
+  /** Of accounts that register. */
+  newAccountRoles: readonly Role[]
   logger: Logger
 }
 
@@ -42,40 +46,58 @@ export type AccountService = ReturnType<typeof createAccountService>
 
 /** Accounts, and the tokens by which the other services know them. */
 export function createAccountService(deps: Deps) {
-  const { repository, passwords, tokens, outbox, logger } = deps
+  const { repository, passwords, tokens, codes, hash, outbox, changes, logger } = deps
 
   const findOwner = createBatchedRead(repository.findOwners)
-  const findAddressee = createBatchedRead(repository.findAddressees)
-  const addMail = createBatchedWrite(async (mails: EmailRequested[]) => {
-    const added = await repository.addMails(mails)
-    return mails.map(({ key }) => added.has(key))
-  })
 
-  function pair(accountId: string, sessionId: string, refreshToken: string): TokenPair {
+  function pair(
+    account: { id: string; roles: string[] },
+    sessionId: string,
+    refreshToken: string,
+  ): TokenPair {
     return {
-      access_token: tokens.signAccess(accountId, sessionId),
+      access_token: tokens.signAccess(account.id, sessionId, rolesOf(account.roles)),
       refresh_token: refreshToken,
       token_type: 'Bearer',
       expires_in: tokens.accessTtlSeconds,
     }
   }
 
-  /** A new code, what is kept of it, and the mail that carries it. */
-  async function newCode(kind: CodeKind, addressee: Addressee) {
-    const code = String(randomInt(1_000_000)).padStart(6, '0')
-    const ttlSeconds = deps.codeTtlSeconds[kind]
-    const expiresAt = new Date(Date.now() + ttlSeconds * 1_000)
-    // Six digits are soon guessed from a plain hash, so a code is hashed like a password.
-    const stored = { kind, codeHash: await passwords.hash(code), expiresAt }
-    return { stored, mail: codeMail(kind, addressee, code, ttlSeconds) }
+  /** A client as it is stored. */
+  const clientHash = (client: string) => hash('client', client)
+
+  /** Whose a code is. One answer, in the same time, for every way in which it can be no good. */
+  async function checkCode(
+    kind: CodeKind,
+    { email, code }: { email: string; code: string },
+    client: string,
+  ) {
+    const codeHash = codes.hashOf(kind, email, code)
+    const guess = { email, kind, codeHash, guessedBy: clientHash(client) }
+    const accountId = await repository.guess(guess)
+    if (accountId === undefined) throw badCode()
+    return { accountId, codeHash }
   }
 
-  /** Whom a code belongs to. One answer, in the same time, for every way in which it can be no good. */
-  async function checkCode(kind: CodeKind, { email, code }: { email: string; code: string }) {
-    const expected = await repository.takeTry(email, kind)
-    const right = await passwords.matches(code, expected?.codeHash)
-    if (!expected || !right) throw badCode()
-    return expected
+  async function verifyEmail(form: VerifyEmail, client: string): Promise<void> {
+    const { accountId, codeHash } = await checkCode('verify', form, client)
+    if (!(await repository.verifyEmail(accountId, codeHash))) throw badCode()
+    await changes.publish(accountId)
+  }
+
+  async function resetPassword({ password, ...form }: ResetPassword, client: string) {
+    refuseCommon(password)
+    const { accountId, codeHash } = await checkCode('reset', form, client)
+    const passwordHash = await passwords.hash(password, client)
+    if (!(await repository.resetPassword(accountId, codeHash, passwordHash))) throw badCode()
+    await changes.publish(accountId)
+  }
+
+  async function sendCode(kind: CodeKind, email: string, client: string): Promise<void> {
+    const account = await repository.findAccountByEmail(email)
+    if (!account) return
+    const { stored, mail } = codes.create(kind, account, clientHash(client))
+    if (await repository.addCode(account.id, stored, mail)) outbox.nudge()
   }
 
   /** The account of a caller whose session has not ended. */
@@ -85,19 +107,27 @@ export function createAccountService(deps: Deps) {
     return account
   }
 
+  /** Throws AppError('unauthorized') when the session of a caller has ended. */
+  async function checkSession({ accountId, sessionId }: Caller): Promise<LiveSession> {
+    const owner = await findOwner(sessionId)
+    if (owner?.accountId !== accountId) throw sessionEnded()
+    return { emailVerified: owner.emailVerified, roles: rolesOf(owner.roles) }
+  }
+
   return {
-    async register(form: Register): Promise<TokenPair> {
+    async register(form: Register, client: string): Promise<TokenPair> {
       refuseCommon(form.password)
       const account = {
         email: form.email,
-        passwordHash: await passwords.hash(form.password),
+        passwordHash: await passwords.hash(form.password, client),
         firstName: form.first_name,
         lastName: form.last_name,
         address: form.address,
         phoneNumber: form.phone_number,
+        roles: [...deps.newAccountRoles],
       }
-      const session = tokens.newSession()
-      const code = await newCode('verify', account)
+      const session = tokens.newSession(clientHash(client))
+      const code = codes.create('verify', account, clientHash(client))
       const accountId = await repository.createAccount(
         account,
         session.stored,
@@ -110,18 +140,22 @@ export function createAccountService(deps: Deps) {
         })
       }
       outbox.nudge()
-      return pair(accountId, session.stored.id, session.token)
+      return pair({ ...account, id: accountId }, session.stored.id, session.token)
     },
 
-    async login({ email, password }: Login): Promise<TokenPair> {
+    async login({ email, password }: Login, client: string): Promise<TokenPair> {
       const account = await repository.findAccountByEmail(email)
-      const known = await passwords.matches(password, account?.passwordHash)
-      if (!account || !known) {
+      const match = await passwords.matches(password, account?.passwordHash, client)
+      if (!account || !match.equal) {
         throw new AppError('unauthorized', 'the email address or the password is wrong')
       }
-      const session = tokens.newSession()
+      if (match.form === 'as given') {
+        const composed = await passwords.hash(password, client)
+        await repository.replaceHash(account.id, account.passwordHash, composed)
+      }
+      const session = tokens.newSession(clientHash(client))
       await repository.addSession(account.id, session.stored)
-      return pair(account.id, session.stored.id, session.token)
+      return pair(account, session.stored.id, session.token)
     },
 
     async refresh({ refresh_token }: Refresh): Promise<TokenPair> {
@@ -132,11 +166,13 @@ export function createAccountService(deps: Deps) {
         deps.refreshGraceSeconds,
       )
       if (rotation.outcome === 'rotated') {
-        return pair(rotation.accountId, rotation.sessionId, next.token)
+        const { accountId: id, roles } = rotation
+        return pair({ id, roles }, rotation.sessionId, next.token)
       }
       if (rotation.outcome === 'reused') {
         const { accountId, sessionId } = rotation
-        logger.warn({ accountId, sessionId }, 'a used refresh token came again: session ended')
+        logger.warn({ accountId, sessionId }, 'refresh token reused: session ended')
+        await changes.publish(accountId)
       }
       throw new AppError('unauthorized', 'the refresh token is used, expired or not known')
     },
@@ -145,27 +181,16 @@ export function createAccountService(deps: Deps) {
       const account = await accountOf(caller)
       if (everywhere) await repository.endSessions(account.id)
       else await repository.endSession(caller.sessionId)
+      await changes.publish(account.id)
     },
 
-    async verifyEmail(form: VerifyEmail): Promise<void> {
-      const { accountId, codeHash } = await checkCode('verify', form)
-      if (!(await repository.verifyEmail(accountId, codeHash))) throw badCode()
-    },
+    verifyEmail: (form: VerifyEmail, client: string) => inSteps(verifyEmail(form, client)),
+    resetPassword: (form: ResetPassword, client: string) => inSteps(resetPassword(form, client)),
 
-    /** Mails a code if there is anybody to mail it to; who asks is not told. */
-    async sendCode(kind: CodeKind, { email }: EmailOnly): Promise<MailAnswer> {
-      const account = await repository.findAccountByEmail(email)
-      // Made for nobody too: hashing is what takes the time.
-      const code = await newCode(kind, account ?? { email, firstName: '' })
-      if (account && (await repository.addCode(account.id, code.stored, code.mail))) outbox.nudge()
+    /** E-mails a code if the account exists; the answer does not reveal whether it does. */
+    async sendCode(kind: CodeKind, { email }: EmailOnly, client: string): Promise<MailAnswer> {
+      await inSteps(sendCode(kind, email, client))
       return { message: 'If a code can be sent to this address, it is on its way.' }
-    },
-
-    async resetPassword({ password, ...form }: ResetPassword): Promise<void> {
-      refuseCommon(password)
-      const { accountId, codeHash } = await checkCode('reset', form)
-      const passwordHash = await passwords.hash(password)
-      if (!(await repository.resetPassword(accountId, codeHash, passwordHash))) throw badCode()
     },
 
     getPersonal: async (caller: Caller): Promise<Personal> => toPersonal(await accountOf(caller)),
@@ -192,26 +217,21 @@ export function createAccountService(deps: Deps) {
       return toDelivery(account)
     },
 
+    /** Where purchases of these accounts go now; unknown accounts are left out. */
+    getDeliveries: async (accountIds: string[]) =>
+      (await repository.findRecipients(accountIds)).map((account) => ({
+        account_id: account.id,
+        name: `${account.firstName} ${account.lastName}`,
+        ...toDelivery(account),
+      })),
+
+    checkSession,
+
     /** Whose an access token is that is good now. */
     async authenticate(accessToken: string) {
-      const { accountId, sessionId } = tokens.verifyAccess(accessToken)
-      const owner = await findOwner(sessionId)
-      if (owner?.accountId !== accountId) throw sessionEnded()
-      return { account_id: accountId, email_verified: owner.emailVerified }
-    },
-
-    /** Tells the customer how a purchase ended: once, however often that is announced. */
-    async mailPurchaseEnded(ended: PurchaseEnded): Promise<void> {
-      // Nobody is known to have made a purchase that could not be read.
-      if (ended.customer_id === null) return
-      const customer = await findAddressee(ended.customer_id)
-      const mail = customer && purchaseMail(ended, customer)
-      if (mail && (await addMail(mail))) outbox.nudge()
-    },
-
-    /** Tells the operator of a purchase that cannot go on by itself: once. */
-    async mailAttention(needed: AttentionNeeded): Promise<void> {
-      if (await addMail(attentionMail(needed, deps.operatorEmail))) outbox.nudge()
+      const caller = tokens.verifyAccess(accessToken)
+      const { emailVerified, roles } = await checkSession(caller)
+      return { account_id: caller.accountId, email_verified: emailVerified, roles: [...roles] }
     },
   }
 }
@@ -229,19 +249,4 @@ function sessionEnded(): AppError {
 function badCode(): AppError {
   const rule = 'is wrong, used, expired or tried too often'
   return new AppError('unprocessable', `the code ${rule}`, { fields: [{ field: 'code', rule }] })
-}
-
-function toDelivery({ address, phoneNumber }: Account): Delivery {
-  return { address, phone_number: phoneNumber }
-}
-
-function toPersonal(account: Account): Personal {
-  return {
-    id: account.id,
-    email: account.email,
-    email_verified: account.emailVerifiedAt !== null,
-    first_name: account.firstName,
-    last_name: account.lastName,
-    ...toDelivery(account),
-  }
 }

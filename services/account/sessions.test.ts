@@ -63,14 +63,52 @@ describe('an account', () => {
       await assertEnded(next)
     })
 
-    it('bears two honest requests with one token at once, and an answer that was lost', async () => {
+    it('tolerates two honest requests with one token at once, and an answer that was lost', async () => {
       const { pair } = await account.register()
 
       const [one, two] = await Promise.all([refreshed(pair), refreshed(pair)])
       const repeated = await refreshed(pair)
 
       assert.notEqual(one.refresh_token, two.refresh_token)
-      for (const next of [one, two, repeated]) await assertAlive(next)
+      for (const next of [one, two, repeated]) {
+        await assert.doesNotReject(authenticate(next))
+        assert.equal(await personal(next), 200)
+      }
+      await assertAlive(repeated)
+    })
+
+    it('goes on with one of the tokens that one token was exchanged for: its use ends the others', async () => {
+      const { pair } = await account.register()
+      const [one, two, three] = [
+        await refreshed(pair),
+        await refreshed(pair),
+        await refreshed(pair),
+      ]
+
+      const next = await refreshed(two)
+
+      for (const sibling of [one, three]) assert.equal((await refresh(sibling)).status, 401)
+      await assertAlive(next)
+    })
+
+    it('goes on with one chain when two siblings are used at once', async () => {
+      const { pair } = await account.register()
+      const siblings = [await refreshed(pair), await refreshed(pair)]
+
+      const answers = await Promise.all(siblings.map(refresh))
+
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [200, 401])
+    })
+
+    it('ends when a token comes whose sibling was used, after the grace', async () => {
+      const { pair } = await account.register()
+      const [one, two] = [await refreshed(pair), await refreshed(pair)]
+      const next = await refreshed(one)
+      await later('11 seconds')
+
+      assert.equal((await refresh(two)).status, 401)
+
+      await assertEnded(next)
     })
 
     it('ends with its absolute age, however often it is refreshed', async () => {
@@ -135,7 +173,10 @@ describe('an account', () => {
 
       assert.equal(status, 200)
       const { id, ...rest } = body
-      assert.deepEqual(rest, { ...form, email, email_verified: false })
+      assert.deepEqual(rest, {
+        ...{ ...form, email, email_verified: false },
+        roles: ['buyer', 'seller'],
+      })
       assert.deepEqual((await account.get('/customer/personal', pair.access_token)).body, body)
     })
 

@@ -1,11 +1,15 @@
 import { z } from 'zod'
-import { kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
+import { kafkaEnv } from '../../shared/kafka/config.ts'
+import { loadConfig, processEnv } from '../../shared/runtime/config.ts'
+import { sealingKeys } from '../../shared/runtime/seal.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
+  /** The keys of sealed codes, as account has them. */
+  CODE_SEALING_KEYS: sealingKeys,
   SMTP_URL: z.url({ protocol: /^smtps?$/ }),
-  /** The sender of every mail; its domain stands in the Message-IDs. */
+  /** The sender of every e-mail; its domain is part of the Message-IDs. */
   MAIL_FROM: z
     .string()
     .regex(

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { pino } from 'pino'
-import { waitFor } from '../../scripts/wait-for.ts'
-import type { KafkaConfig } from '../../shared/kafka.ts'
+import type { KafkaConfig } from '../../shared/kafka/config.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
 import { testStack } from '../../test/helpers/stack.ts'
+import { testSealingKeys } from '../../test/helpers/tokens.ts'
 import { createTestTopics } from '../../test/helpers/topics.ts'
 import { start } from './main.ts'
 
@@ -16,9 +17,12 @@ async function readiness(smtpUrl: string, kafka: KafkaConfig) {
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       MAX_IN_FLIGHT: 256,
+      CORS_ORIGINS: [] as string[],
+      DRAIN_NOTICE_MS: 0,
       APP_ENV: 'local',
       LOG_LEVEL: 'silent',
       SMTP_URL: smtpUrl,
+      CODE_SEALING_KEYS: testSealingKeys,
       MAIL_FROM: 'shop@example.com',
     },
     pino({ level: 'silent' }),
@@ -48,14 +52,14 @@ describe('mail', () => {
 
     assert.deepEqual(await readiness(urls.smtp, topics.config), {
       status: 200,
-      checks: { smtp: true, emails: true },
+      checks: { smtp: true, emails: true, requests: true },
     })
   })
 
-  it('is not ready while the mail server is away', async () => {
+  it('is not ready while the mail server is unavailable', async () => {
     assert.deepEqual(await readiness('smtp://127.0.0.1:1', topics.config), {
       status: 503,
-      checks: { smtp: false, emails: true },
+      checks: { smtp: false, emails: true, requests: true },
     })
   })
 
@@ -67,7 +71,10 @@ describe('mail', () => {
 
       const answer = await readiness(`smtp://127.0.0.1:${port}`, topics.config)
 
-      assert.deepEqual(answer, { status: 503, checks: { smtp: false, emails: true } })
+      assert.deepEqual(answer, {
+        status: 503,
+        checks: { smtp: false, emails: true, requests: true },
+      })
     } finally {
       silent.close()
     }

@@ -1,37 +1,43 @@
-import { startHttpServer } from '../../shared/http.ts'
-import { connectKafka } from '../../shared/kafka.ts'
-import { type Running, run } from '../../shared/lifecycle.ts'
-import type { Logger } from '../../shared/logger.ts'
-import { createMetrics } from '../../shared/metrics.ts'
+import '../../shared/telemetry/start.ts'
+
+import { httpSettings } from '../../shared/http/config.ts'
+import { startHttpServer } from '../../shared/http/server.ts'
+import { connectKafka } from '../../shared/kafka/client.ts'
+import { createResources, run } from '../../shared/runtime/lifecycle.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
+import { createSeal } from '../../shared/runtime/seal.ts'
 import { type Config, readConfig } from './config.ts'
-import { consumeEmails } from './emails.ts'
+import { consumeEmails } from './events.ts'
 import { createSender } from './sender.ts'
 import { connectTransport } from './transport.ts'
 
-export async function start(config: Config, logger: Logger): Promise<Running> {
-  await using starting = new AsyncDisposableStack()
+export async function start(config: Config, logger: Logger) {
+  await using resources = createResources()
+  const { open } = resources
   const metrics = createMetrics('mail')
-  const transport = starting.adopt(connectTransport(config), (open) => open.close())
-  const kafka = starting.adopt(await connectKafka('mail', config, { logger, metrics }), (open) =>
-    open.close(),
-  )
+  const transport = open(connectTransport(config))
+  const kafka = open(await connectKafka('mail', config, { logger, metrics }))
   const emails = await consumeEmails(
     kafka,
-    createSender({ transport, from: config.MAIL_FROM, logger }),
+    createSender({
+      transport,
+      seal: createSeal(config.CODE_SEALING_KEYS),
+      from: config.MAIL_FROM,
+      logger,
+    }),
   )
-  const http = await startHttpServer({
-    host: config.HTTP_HOST,
-    port: config.HTTP_PORT,
-    maxInFlight: config.MAX_IN_FLIGHT,
-    logger,
-    metrics,
-    routes: {},
-    handlers: {},
-    health: { smtp: transport.answers, emails: emails.joined },
-  })
-  starting.defer(() => http.close())
-  const started = starting.move()
-  return { port: http.port, close: () => started.disposeAsync() }
+  const http = open(
+    await startHttpServer({
+      ...httpSettings(config),
+      logger,
+      metrics,
+      routes: {},
+      handlers: {},
+      health: { smtp: transport.isReachable, emails: emails.joined },
+    }),
+  )
+  return resources.running({ port: http.port })
 }
 
 if (import.meta.main) await run('mail', readConfig, start)

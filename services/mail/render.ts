@@ -1,7 +1,9 @@
 import type { EmailRequested } from '../../shared/contracts/mail.ts'
 import { resetPassword, verifyEmail } from './templates/codes.ts'
-import type { Rendered } from './templates/letter.ts'
+import type { Rendered } from './templates/layout.ts'
 import {
+  paymentRefunded,
+  productSold,
   purchaseCancelled,
   purchaseCompleted,
   purchaseNeedsAttention,
@@ -21,6 +23,10 @@ export function render(mail: EmailRequested): Rendered {
       return purchaseRejected(mail.data)
     case 'purchase-cancelled':
       return purchaseCancelled(mail.data)
+    case 'product-sold':
+      return productSold(mail.data)
+    case 'payment-refunded':
+      return paymentRefunded(mail.data)
     case 'purchase-needs-attention':
       return purchaseNeedsAttention(mail.data)
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { invalid } from '../../shared/errors.ts'
-import type { GrpcHandlers } from '../../shared/grpc.ts'
+import { parseRequest } from '../../shared/grpc/request.ts'
+import type { GrpcHandlers } from '../../shared/grpc/services.ts'
 import type { MediaService } from './service.ts'
 
 /** As many as a page of products has. */
@@ -10,9 +10,8 @@ const ListByProducts = z.object({ product_ids: z.array(z.uuid()).max(maxProducts
 export function createGrpcHandlers(service: MediaService): GrpcHandlers<'media'> {
   return {
     async ListByProducts(request) {
-      const parsed = ListByProducts.safeParse(request)
-      if (parsed.error) throw invalid(parsed.error.issues)
-      const media = await service.listByProducts(parsed.data.product_ids)
+      const { product_ids } = parseRequest(ListByProducts, request)
+      const media = await service.listByProducts(product_ids)
       return {
         media: media.map(({ thumbnail_url, width, height, ...rest }) => ({
           ...rest,

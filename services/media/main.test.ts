@@ -25,17 +25,18 @@ describe('media', () => {
       MINIO_URL: urls.minio,
       MINIO_ACCESS_KEY: secrets.minio.accessKey,
       MINIO_SECRET_KEY: secrets.minio.secretKey,
-      MEDIA_PUBLIC_URL: urls.minio,
-      MEDIA_MAX_FILES: 10,
+      MEDIA_PUBLIC_URL: urls.cdn,
       MEDIA_MAX_IMAGE_BYTES: 1_000_000,
       MEDIA_MAX_IMAGE_PIXELS: 1_000_000,
+      MEDIA_MAX_DECODED_BYTES: 10_000_000,
       MEDIA_MAX_VIDEO_BYTES: 1_000_000,
       MEDIA_MAX_UPLOADS: 2,
-      MEDIA_UPLOAD_DEADLINE_MS: 10_000,
       HTTP_HOST: '127.0.0.1',
       HTTP_PORT: 0,
       LOG_LEVEL: 'silent',
       MAX_IN_FLIGHT: 256,
+      CORS_ORIGINS: [] as string[],
+      DRAIN_NOTICE_MS: 0,
       APP_ENV: 'local',
     }
   })
@@ -54,17 +55,23 @@ describe('media', () => {
   }
 
   it('is ready when its database and the storage answer', async () => {
-    assert.deepEqual(await readiness(), { status: 200, checks: { database: true, storage: true } })
+    assert.deepEqual(await readiness(), {
+      status: 200,
+      checks: { database: true, storage: true, requests: true },
+    })
   })
 
-  it('is not ready while its database is away', async () => {
+  it('is not ready while its database is unavailable', async () => {
     const nowhere = await readiness({ DATABASE_URL: 'postgresql://media@127.0.0.1:1/media_db' })
 
-    assert.deepEqual(nowhere, { status: 503, checks: { database: false, storage: true } })
+    assert.deepEqual(nowhere, {
+      status: 503,
+      checks: { database: false, storage: true, requests: true },
+    })
   })
 
-  it('is not ready while the storage is away or refuses its keys', async () => {
-    const notReady = { status: 503, checks: { database: true, storage: false } }
+  it('is not ready while the storage is unavailable or refuses its keys', async () => {
+    const notReady = { status: 503, checks: { database: true, storage: false, requests: true } }
 
     assert.deepEqual(await readiness({ MINIO_URL: 'http://127.0.0.1:1' }), notReady)
     assert.deepEqual(await readiness({ MINIO_SECRET_KEY: 'wrong-secret' }), notReady)

@@ -3,16 +3,18 @@ import {
   PrismaClient,
   type Media as StoredMedia,
 } from '../../prisma/media/client/client.ts'
-import type { MediaKind } from '../../shared/contracts/media.ts'
-import { AppError } from '../../shared/errors.ts'
-import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
+import type { MediaKind, MediaListQuery } from '../../shared/contracts/media.ts'
+import type { DatabaseConfig } from '../../shared/database/config.ts'
+import { inRange } from '../../shared/database/list-range.ts'
+import { connectDatabase, isDatabaseReachable } from '../../shared/database/prisma.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
 
 export type { StoredMedia }
 export type Repository = Awaited<ReturnType<typeof connectRepository>>
 export type NewMedia = Omit<StoredMedia, 'createdAt'>
 type Pending = { id: string; kind: MediaKind }
 
-/** The one door to the media database. */
+/** The only access to the media database. */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
@@ -33,6 +35,19 @@ export async function connectRepository(config: DatabaseConfig) {
       })
     },
 
+    findOwner: (id: string): Promise<Pick<StoredMedia, 'accountId'> | null> =>
+      prisma.media.findUnique({ where: { id }, select: { accountId: true } }),
+
+    /** Takes media out of its product and leaves its objects to be removed; undefined when there is none any more. */
+    withdraw: (id: string): Promise<Pending | undefined> =>
+      prisma.$transaction(async (tx) => {
+        const [removed] = await tx.$queryRaw<Pending[]>`
+          DELETE FROM media WHERE id = ${id}::uuid RETURNING id, kind`
+        if (!removed) return undefined
+        await tx.pendingMedia.create({ data: { ...removed, abandoned: true } })
+        return removed
+      }),
+
     /** From now on none of these can be published. Answers with those that have not been. */
     async abandon(files: Pending[]): Promise<Pending[]> {
       const ids = files.map(({ id }) => id)
@@ -48,7 +63,7 @@ export async function connectRepository(config: DatabaseConfig) {
       return files.filter(({ id }) => !kept.has(id))
     },
 
-    /** Files that nobody will publish: abandoned ones, and those from before `before`. */
+    /** Files that will not be published: abandoned ones, and those from before `before`. */
     async leftOver(before: Date, limit: number): Promise<Pending[]> {
       const where = { OR: [{ abandoned: true }, { createdAt: { lt: before } }] }
       return (await prisma.pendingMedia.findMany({
@@ -59,24 +74,16 @@ export async function connectRepository(config: DatabaseConfig) {
       })) as Pending[]
     },
 
-    async forgetPending(id: string): Promise<void> {
+    async purgePending(id: string): Promise<void> {
       await prisma.pendingMedia.deleteMany({ where: { id } })
     },
 
     /** Of one product, newest first; one row more than a page shows, to know whether there is another. */
-    list: ({
-      productId,
-      limit,
-      cursor,
-    }: {
-      productId: string
-      limit: number
-      cursor?: string | undefined
-    }): Promise<StoredMedia[]> =>
+    list: (query: MediaListQuery): Promise<StoredMedia[]> =>
       prisma.media.findMany({
-        where: { productId, ...(cursor !== undefined && { id: { lt: cursor } }) },
+        where: { productId: query.product_id, ...inRange(query) },
         orderBy: { id: 'desc' },
-        take: limit + 1,
+        take: query.limit + 1,
       }),
 
     /** The first media of each product, in the order of upload. */
@@ -93,7 +100,7 @@ export async function connectRepository(config: DatabaseConfig) {
       })
     },
 
-    answers: () => databaseAnswers(prisma),
+    isReachable: () => isDatabaseReachable(prisma),
     close: () => prisma.$disconnect(),
   }
 }

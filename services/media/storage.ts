@@ -1,6 +1,6 @@
 import { Client, S3Error } from 'minio'
 import type { MediaKind } from '../../shared/contracts/media.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
 
 export type Storage = ReturnType<typeof createStorage>
 
@@ -38,7 +38,7 @@ export function createStorage(config: StorageConfig) {
 
   return {
     /** For `/health/ready`; keys that are refused count as no answer. */
-    async answers(): Promise<boolean> {
+    async isReachable(): Promise<boolean> {
       await client.listBuckets()
       return true
     },
@@ -94,7 +94,7 @@ function split(key: string): [bucket: string, name: string] {
   return [bucket, name]
 }
 
-/** An object never changes under its name, so whoever has it need not ask again. */
+/** An object never changes under its name, so a cached copy stays valid. */
 function headersOf(contentType: string) {
   return { 'Content-Type': contentType, 'Cache-Control': 'public, max-age=31536000, immutable' }
 }

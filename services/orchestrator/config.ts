@@ -1,16 +1,24 @@
-import { env, kafkaEnv, loadConfig, processEnv } from '../../shared/config.ts'
-import { operatorEnv } from '../../shared/operators.ts'
+import { grpcEnv } from '../../shared/grpc/config.ts'
+import { operatorEnv } from '../../shared/http/operators.ts'
+import { kafkaEnv } from '../../shared/kafka/config.ts'
+import { env, loadConfig, processEnv } from '../../shared/runtime/config.ts'
 
 const variables = {
   ...processEnv,
   ...kafkaEnv,
   ...operatorEnv,
-  GRPC_PORT: env.port,
+  ...grpcEnv,
   GRPC_ADDRESS: env.text,
   CONSUMER_CONCURRENCY: env.count.default(100),
   TEMPORAL_ADDRESS: env.text,
   TEMPORAL_NAMESPACE: env.text,
-  /** A burst above this waits in Kafka, so that a step under way is answered soon also on a busy machine. */
+  /** Where the process serves the metrics of the Temporal SDK, as `host:port`; empty: nowhere. */
+  TEMPORAL_METRICS_ADDRESS: env.address.default(''),
+  /** Where operators open the Temporal Web UI; the console links to it. */
+  TEMPORAL_UI_URL: env.text.default('http://localhost:8233'),
+  /** Live views that operators may have open at once in this replica. */
+  CONSOLE_STREAMS_MAX: env.count.default(100),
+  /** A burst above this waits in Kafka, so that a step in progress is answered soon also on a busy machine. */
   MAX_UNFINISHED_SAGAS: env.count.default(48),
   STEP_TIMEOUT_MS: env.durationMs.default(10_000),
   STEP_ATTEMPTS: env.count.default(3),

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { ActivityNotFoundError, type Client } from '@temporalio/client'
 import { Counter, Registry } from 'prom-client'
-import { isDeterministic, PoisonError } from '../../shared/faults.ts'
-import { newId } from '../../shared/ids.ts'
-import type { ConsumeOptions, Message } from '../../shared/kafka.ts'
-import { createLogger } from '../../shared/logger.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import { isOutage } from '../../shared/database/failures.ts'
+import type { ConsumeOptions, Message } from '../../shared/messaging/bus.ts'
+import { PoisonError } from '../../shared/messaging/poison.ts'
+import { createLogger } from '../../shared/runtime/logger.ts'
 import { consumeReplies } from './replies.ts'
-import { createReplyWaiters } from './reply-waiters.ts'
+import { createReplyWaiters } from './worker/reply-waiters.ts'
 
 const purchaseId = newId()
 const headers = {
@@ -14,7 +15,7 @@ const headers = {
   command_id: `${purchaseId}/reserve-stock`,
   purchase_id: purchaseId,
   workflow_id: `purchase-${purchaseId}`,
-  run_id: 'run',
+  run_id: '0190a1b2-0000-7000-8000-000000000001',
   activity_id: 'reserve-stock',
 }
 
@@ -32,7 +33,10 @@ function received(message: Partial<Message> = {}): Message {
 }
 
 /** The replies consumer between the test as Kafka and the test as Temporal. */
-async function setUp(complete: (...args: unknown[]) => Promise<void>) {
+async function setUp(
+  complete: (...args: unknown[]) => Promise<void>,
+  isCancelPending: (purchaseId: string) => boolean = () => false,
+) {
   const waiters = createReplyWaiters()
   let options: ConsumeOptions | undefined
   const lateReplies = new Counter({
@@ -50,6 +54,7 @@ async function setUp(complete: (...args: unknown[]) => Promise<void>) {
     },
     client: { activity: { complete } } as unknown as Client,
     waiters,
+    isCancelPending,
     lateReplies,
     logger: createLogger('test', 'silent'),
   })
@@ -57,7 +62,25 @@ async function setUp(complete: (...args: unknown[]) => Promise<void>) {
   return { waiters, handle: options.handle, late: async () => (await lateReplies.get()).values }
 }
 
+/** The reply with the time at which the participant sent it. */
+const answered = {
+  outcome: 'rejected',
+  reason: 'out_of_stock',
+  answered_at: '1970-01-01T00:00:00.000Z',
+}
+
 describe('consumeReplies', () => {
+  it('tells the step that waits here when a cancel of its purchase is pending', async () => {
+    const { waiters, handle } = await setUp(
+      async () => assert.fail('a step waits'),
+      (id) => id === purchaseId,
+    )
+    const reply = waiters.wait(headers.command_id, 5_000)
+    await handle(received())
+
+    assert.deepEqual(await reply, { ...answered, cancel_pending: true })
+  })
+
   it('completes the activity that the headers lead to', async () => {
     const completed: unknown[][] = []
     const { handle, late } = await setUp(async (...args) => void completed.push(args))
@@ -65,10 +88,10 @@ describe('consumeReplies', () => {
 
     const activity = {
       workflowId: headers.workflow_id,
-      runId: 'run',
+      runId: headers.run_id,
       activityId: 'reserve-stock',
     }
-    assert.deepEqual(completed, [[activity, { outcome: 'rejected', reason: 'out_of_stock' }]])
+    assert.deepEqual(completed, [[activity, answered]])
     assert.deepEqual(await late(), [])
   })
 
@@ -78,7 +101,7 @@ describe('consumeReplies', () => {
     const waited = waiters.wait(headers.command_id, 10_000)
     await handle(received())
 
-    assert.deepEqual(await waited, { outcome: 'rejected', reason: 'out_of_stock' })
+    assert.deepEqual(await waited, answered)
     assert.deepEqual(completed, [])
     await handle(received())
     assert.equal(completed.length, 1)
@@ -94,7 +117,7 @@ describe('consumeReplies', () => {
     assert.equal(completed.length, 1)
   })
 
-  it('counts and drops a reply that nobody waits for', async () => {
+  it('counts and drops a reply that no step waits for', async () => {
     const gone = new ActivityNotFoundError('no such activity')
     const { handle, late } = await setUp(() => Promise.reject(gone))
     await handle(received())
@@ -102,10 +125,10 @@ describe('consumeReplies', () => {
   })
 
   it('is not done with a reply that Temporal did not take, and never calls it poison', async () => {
-    const fault = Object.assign(new Error('unavailable'), { code: 14 })
+    const fault = Object.assign(new Error('unavailable'), { code: 14, details: 'no connection' })
     const { handle, late } = await setUp(() => Promise.reject(fault))
     await assert.rejects(handle(received()), fault)
-    assert.equal(isDeterministic(fault), false)
+    assert.ok(isOutage(fault))
     assert.deepEqual(await late(), [])
   })
 

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { commandId, newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import type { Command } from '../../shared/participant.ts'
+import { commandId, newId } from '../../shared/contracts/ids.ts'
+import type { Command } from '../../shared/messaging/command-handler.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { connectTestRedis, uniqueName } from '../../test/helpers/redis.ts'
 import { createCachedRepository } from './cached-repository.ts'
 import { connectRepository, type OrderRepository } from './repository.ts'
 import { createOrderService } from './service.ts'
 
-const away = ['127.0.0.1:1']
+const noRedis = ['127.0.0.1:1']
 
 describe('the cached order repository', () => {
   const resources = new AsyncDisposableStack()
@@ -64,19 +64,11 @@ describe('the cached order repository', () => {
         currency_code: 'VND',
       },
     }
-    await plain.createOrder(command)
+    await plain.insertOrder(command)
     return { id: purchaseId, customerId }
   }
 
-  const cancel = (purchaseId: string) =>
-    plain.cancelOrder({
-      name: 'cancelOrder',
-      commandId: commandId(purchaseId, 'cancel-order'),
-      purchaseId,
-      deadline: undefined,
-      body: {},
-    })
-
+  const cancel = (id: string) => plain.transaction((tx) => tx.cancelOrder(id))
   const ends = { CONFIRMED: (id: string) => plain.confirmOrder(id), CANCELLED: cancel }
 
   for (const [status, end] of Object.entries(ends)) {
@@ -100,7 +92,7 @@ describe('the cached order repository', () => {
       assert.equal(await other.count('cache_reads_total', { cache: `${prefix}order` }), 2)
     })
 
-    it(`never shows an order PENDING once it is ${status}, whoever saw it before`, async () => {
+    it(`never shows an order PENDING once it is ${status}, even if it was read before`, async () => {
       const prefix = uniqueName()
       const replicas = [await createReplica({ prefix }), await createReplica({ prefix })]
       const { id, customerId } = await place()
@@ -116,7 +108,7 @@ describe('the cached order repository', () => {
     })
   }
 
-  it('shows nobody the order of another customer, from any layer', async () => {
+  it('never shows the order of another customer, from any layer', async () => {
     const prefix = uniqueName()
     const [one, other] = [await createReplica({ prefix }), await createReplica({ prefix })]
     const { id, customerId } = await place()
@@ -132,7 +124,7 @@ describe('the cached order repository', () => {
   })
 
   it('shows the same without Redis', async () => {
-    const { getOrder } = await createReplica({ nodes: away })
+    const { getOrder } = await createReplica({ nodes: noRedis })
     const { id, customerId } = await place()
     assert.equal((await getOrder(customerId, id)).status, 'PENDING')
 

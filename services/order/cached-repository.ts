@@ -1,7 +1,7 @@
+import { createFinalReader } from '../../shared/cache/final-cache.ts'
+import type { Redis } from '../../shared/cache/redis.ts'
 import type { OrderStatus } from '../../shared/contracts/order.ts'
-import { createFinalReader } from '../../shared/final-cache.ts'
-import type { Metrics } from '../../shared/metrics.ts'
-import type { Redis } from '../../shared/redis.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { OrderRepository, OwnedOrder } from './repository.ts'
 
 type CachedOrder = Omit<OwnedOrder, 'status' | 'lines'> & { status: string; lines: string }

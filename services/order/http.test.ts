@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
+import type { PurchaseEnded } from '../../shared/contracts/events.ts'
+import { commandId, newId } from '../../shared/contracts/ids.ts'
 import { type Order, orderRoutes } from '../../shared/contracts/order.ts'
-import { commandId, newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { createTestDatabase } from '../../test/helpers/database.ts'
 import {
   itKeepsRecordsApart,
@@ -11,12 +12,12 @@ import {
 } from '../../test/helpers/own-records.ts'
 import { createHandlers } from './http.ts'
 import { connectRepository } from './repository.ts'
-import { createOrderService } from './service.ts'
+import { createOrderService, type OrderService } from './service.ts'
 
 describe('order HTTP', () => {
   const resources = new AsyncDisposableStack()
   let orders: OwnRecords<Order>
-  let createOrder: ReturnType<typeof createOrderService>['createOrder']
+  let service: OrderService
 
   before(async () => {
     const database = resources.adopt(await createTestDatabase('order'), (open) => open.close())
@@ -24,14 +25,13 @@ describe('order HTTP', () => {
       await connectRepository({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 4 }),
       (open) => open.close(),
     )
-    const service = createOrderService({
+    service = createOrderService({
       repository,
       publish: async () => undefined,
       logger: pino({ level: 'silent' }),
       metrics: createMetrics('order'),
       overdueMs: 60_000,
     })
-    createOrder = service.createOrder
     orders = resources.adopt(
       await serveOwnRecords<Order, typeof orderRoutes>(
         'order',
@@ -46,7 +46,7 @@ describe('order HTTP', () => {
 
   async function place(customerId: string): Promise<string> {
     const purchaseId = newId()
-    await createOrder({
+    await service.createOrder({
       name: 'createOrder',
       commandId: commandId(purchaseId, 'create-order'),
       purchaseId,
@@ -64,6 +64,11 @@ describe('order HTTP', () => {
     return purchaseId
   }
 
+  function endOf(purchase_id: string): PurchaseEnded {
+    const none = { customer_id: null, reason: null, failed_step: null }
+    return { ...none, purchase_id, status: 'COMPLETED' }
+  }
+
   it("GET /orders/:id answers with the caller's order", async () => {
     const customer = newId()
     const id = await place(customer)
@@ -74,6 +79,20 @@ describe('order HTTP', () => {
       [id, 'PENDING', 250, 'VND', 2],
     )
     assert.ok(!('customer_id' in body))
+  })
+
+  it('GET /orders?status= shows the orders of that status only', async () => {
+    const customer = newId()
+    const [confirmed, pending] = [await place(customer), await place(customer)]
+    await service.settle(endOf(confirmed))
+
+    const shown = async (status: string) =>
+      (await orders.get(`/orders?status=${status}`, customer)).body.items?.map(({ id }) => id)
+
+    assert.deepEqual(await shown('CONFIRMED'), [confirmed])
+    assert.deepEqual(await shown('PENDING'), [pending])
+    assert.deepEqual(await shown('CANCELLED'), [])
+    assert.equal((await orders.get('/orders?status=OPEN', customer)).status, 400)
   })
 
   itKeepsRecordsApart('/orders', () => orders, place)

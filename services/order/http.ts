@@ -1,5 +1,5 @@
 import type { orderRoutes } from '../../shared/contracts/order.ts'
-import type { Handlers } from '../../shared/route.ts'
+import type { Handlers } from '../../shared/http/route.ts'
 import type { OrderService } from './service.ts'
 
 export function createHandlers(service: OrderService): Handlers<typeof orderRoutes> {

@@ -3,12 +3,14 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import type { CreateOrder } from '../../shared/contracts/commands.ts'
 import type { TerminalStatus } from '../../shared/contracts/events.ts'
-import { isDeterministic, PoisonError } from '../../shared/faults.ts'
-import { commandId, newId } from '../../shared/ids.ts'
-import type { Command } from '../../shared/participant.ts'
-import type { Outgoing } from '../../shared/publisher.ts'
+import { commandId, newId } from '../../shared/contracts/ids.ts'
+import { isDeterministic } from '../../shared/database/failures.ts'
+import type { Outgoing } from '../../shared/messaging/bus.ts'
+import type { Command } from '../../shared/messaging/command-handler.ts'
+import { PoisonError } from '../../shared/messaging/poison.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
-import { createCommandHandlers, createEventHandlers } from './commands.ts'
+import { createCommandHandlers } from './commands.ts'
+import { createEventHandlers } from './events.ts'
 import { connectRepository, type OrderRepository } from './repository.ts'
 import { createOrderService } from './service.ts'
 
@@ -59,7 +61,6 @@ describe('orders', () => {
       overdueMs,
     })
     const { purchaseEnded } = createEventHandlers(service)
-    assert.ok(purchaseEnded)
     return {
       service,
       published,
@@ -146,7 +147,7 @@ describe('orders', () => {
       assert.equal(await repository.findStatus(id), undefined)
     })
 
-    it('leaves no pending order when it runs beside the do', async () => {
+    it('leaves no pending order when it runs concurrently with the do', async () => {
       const { createOrder, cancelOrder } = setUp()
       await Promise.all(
         Array.from({ length: 30 }, async () => {
@@ -163,7 +164,7 @@ describe('orders', () => {
       )
     })
 
-    it('does not pretend to cancel a confirmed order', async () => {
+    it('does not report a confirmed order as cancelled', async () => {
       const { createOrder, cancelOrder, end } = setUp()
       const id = newId()
       await createOrder(create(id))
@@ -174,7 +175,7 @@ describe('orders', () => {
   })
 
   describe('purchaseEnded', () => {
-    it('confirms a pending order, and hears of it twice', async () => {
+    it('confirms a pending order, and ignores the second announcement', async () => {
       const { createOrder, end, alarms } = setUp()
       const id = newId()
       await createOrder(create(id))
@@ -233,7 +234,7 @@ describe('orders', () => {
       assert.deepEqual(fresh.published, [])
     })
 
-    it('never hide the ones behind them', async () => {
+    it('never hide the ones after them', async () => {
       const { createOrder, service, published } = setUp({ overdueMs: -1_000 })
       const ids = Array.from({ length: 120 }, () => newId())
       await Promise.all(ids.map((id) => createOrder(create(id))))

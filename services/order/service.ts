@@ -1,13 +1,16 @@
-import { Counter } from 'prom-client'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
-import { type ListQuery, page } from '../../shared/contracts/list.ts'
-import { AppError } from '../../shared/errors.ts'
-import type { Logger } from '../../shared/logger.ts'
-import { type Publish, sendEvent } from '../../shared/messages.ts'
-import type { Metrics } from '../../shared/metrics.ts'
+import { page } from '../../shared/contracts/list.ts'
+import type { OrderListQuery } from '../../shared/contracts/order.ts'
+import type { Publish } from '../../shared/messaging/bus.ts'
+import type { Command } from '../../shared/messaging/command-handler.ts'
+import { doOnce, undoOnce } from '../../shared/messaging/inbox.ts'
+import { sendEvent } from '../../shared/messaging/messages.ts'
+import { PoisonError } from '../../shared/messaging/poison.ts'
+import { createOverdueSweep, createSettlementAlarm } from '../../shared/messaging/settlements.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { OrderRepository, OverdueOrder } from './repository.ts'
-
-const overdueBatch = 100
 
 export type OrderService = ReturnType<typeof createOrderService>
 
@@ -24,35 +27,37 @@ export function createOrderService({
   metrics: Pick<Metrics, 'registry'>
   overdueMs: number
 }) {
-  const alarms = new Counter({
-    name: 'settlement_alarms_total',
-    help: 'Ends of purchases that contradict what is stored here; each needs a person',
-    registers: [metrics.registry],
-  })
-  let lastOverdue: OverdueOrder | undefined
+  const alarm = createSettlementAlarm({ registry: metrics.registry, logger })
 
   return {
-    createOrder: repository.createOrder,
-    cancelOrder: repository.cancelOrder,
+    createOrder: (command: Command<'createOrder'>) =>
+      doOnce(repository.sql, command, () => repository.insertOrder(command)),
 
-    /** Settles an order by how its purchase ended. What does not fit changes nothing and alarms. */
+    cancelOrder: (command: Command<'cancelOrder'>) =>
+      repository.transaction((tx) =>
+        undoOnce(tx.sql, command, async () => {
+          const cancelled = await tx.cancelOrder(command.purchaseId)
+          if (!cancelled) throw new PoisonError('the order to cancel is not PENDING')
+        }),
+      ),
+
+    /** Settles an order by the end of its purchase. A contradiction changes nothing and counts as an alarm. */
     async settle({ purchase_id, status }: PurchaseEnded): Promise<void> {
       const completed = status === 'COMPLETED'
       if (completed && (await repository.confirmOrder(purchase_id))) return
       const found = await repository.findStatus(purchase_id)
       const fits = completed ? found === 'CONFIRMED' : found === undefined || found === 'CANCELLED'
       if (fits) return
-      alarms.inc()
-      logger.error({ purchase_id, status, order: found }, 'order contradicts its purchase')
+      alarm({ purchase_id, status, order: found }, 'order contradicts its purchase')
     },
 
-    async listOrders(customerId: string, { limit, cursor }: ListQuery) {
-      return page(await repository.listOrders(customerId, limit + 1, cursor), limit)
+    async listOrders(customerId: string, query: OrderListQuery) {
+      return page(await repository.listOrders(customerId, query), query.limit)
     },
 
     async getOrder(customerId: string, id: string) {
       const found = await repository.findOrder(id)
-      // A foreign order is not told from a missing one.
+      // A foreign order is answered like a missing one.
       if (found?.customerId !== customerId) {
         throw new AppError('not_found', 'there is no such order')
       }
@@ -60,17 +65,11 @@ export function createOrderService({
       return order
     },
 
-    /**
-     * Asks how the purchases of the longest pending orders ended. Each run goes on where the one before stopped,
-     * so that orders which stay pending never hide the ones behind them.
-     */
-    async announceOverdue(): Promise<void> {
-      const overdue = await repository.listOverdue(overdueMs, overdueBatch, lastOverdue)
-      await Promise.all(
-        overdue.map(({ id }) => sendEvent(publish, 'settlementOverdue', { purchase_id: id })),
-      )
-      lastOverdue = overdue.length === overdueBatch ? overdue.at(-1) : undefined
-      if (overdue.length > 0) logger.warn({ orders: overdue.length }, 'orders wait for settlement')
-    },
+    announceOverdue: createOverdueSweep({
+      list: (limit, after: OverdueOrder | undefined) =>
+        repository.listOverdue(overdueMs, limit, after),
+      ask: (purchase_id) => sendEvent(publish, 'settlementOverdue', { purchase_id }),
+      logger,
+    }),
   }
 }

@@ -1,27 +1,27 @@
 import assert from 'node:assert/strict'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { commandId, newId } from '../../shared/ids.ts'
+import { commandId, newId } from '../../shared/contracts/ids.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { createTestDatabase } from '../../test/helpers/database.ts'
+import { startTestProvider, type TestProvider } from '../../test/helpers/provider.ts'
 import { connectTestRedis, uniqueName } from '../../test/helpers/redis.ts'
 import { createCachedRepository } from './cached-repository.ts'
+import { createProviderGuard } from './provider-guard.ts'
 import { connectRepository, type PaymentRepository } from './repository.ts'
 import { createPaymentService } from './service.ts'
-import { createSimulator } from './simulator.ts'
-import { connectSimulatorRepository, type SimulatorRepository } from './simulator-repository.ts'
 
-const away = ['127.0.0.1:1']
+const unavailable = ['127.0.0.1:1']
 
 describe('the cached payment repository', () => {
   const resources = new AsyncDisposableStack()
   let plain: PaymentRepository
-  let charges: SimulatorRepository
+  let simulator: TestProvider
 
   before(async () => {
     const { url, close } = await createTestDatabase('payment')
     resources.defer(close)
     const config = { DATABASE_URL: url, DATABASE_POOL_SIZE: 4 }
     plain = resources.adopt(await connectRepository(config), (open) => open.close())
-    charges = resources.adopt(await connectSimulatorRepository(config), (open) => open.close())
+    simulator = resources.adopt(await startTestProvider(), (open) => open.close())
   })
 
   after(() => resources.disposeAsync())
@@ -37,8 +37,8 @@ describe('the cached payment repository', () => {
     const test = resources.adopt(await connectTestRedis(nodes), (open) => open.close())
     const service = createPaymentService({
       repository: createCachedRepository(plain, { ...test, metrics: test, prefix }),
-      provider: createSimulator({ repository: charges, refundFailures: 0 }),
-      providerTimeoutMs: 2_000,
+      provider: simulator.provider,
+      guard: createProviderGuard({ slots: 64, timeoutMs: 2_000, metrics: test }),
       logger: test.logger,
     })
     const isKept = (id: string) =>
@@ -69,7 +69,7 @@ describe('the cached payment repository', () => {
       body: {},
     })
 
-  it('never shows a payment CAPTURED once it is REFUNDED, whoever saw it before', async () => {
+  it('never shows a payment CAPTURED once it is REFUNDED, even if it was read before', async () => {
     const prefix = uniqueName()
     const replicas = [await createReplica({ prefix }), await createReplica({ prefix })] as const
     const { id, customerId } = await pay(replicas[0])
@@ -105,7 +105,7 @@ describe('the cached payment repository', () => {
   })
 
   it('shows the same without Redis', async () => {
-    const replica = await createReplica({ nodes: away })
+    const replica = await createReplica({ nodes: unavailable })
     const { id, customerId } = await pay(replica)
     assert.equal((await replica.getPayment(customerId, id)).status, 'CAPTURED')
 

@@ -1,7 +1,7 @@
+import { createFinalReader } from '../../shared/cache/final-cache.ts'
+import type { Redis } from '../../shared/cache/redis.ts'
 import type { PaymentStatus } from '../../shared/contracts/payment.ts'
-import { createFinalReader } from '../../shared/final-cache.ts'
-import type { Metrics } from '../../shared/metrics.ts'
-import type { Redis } from '../../shared/redis.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { OwnedPayment, PaymentRepository } from './repository.ts'
 
 type CachedPayment = Omit<OwnedPayment, 'status'> & { status: string }
@@ -13,6 +13,7 @@ const fields = {
   amount: 'number',
   currency_code: 'string',
   method: 'string',
+  refunded_amount: 'number',
   created_at: 'string',
 } as const
 
@@ -47,7 +48,14 @@ export function createCachedRepository(
 
     async findPayment(id) {
       const payment = await payments.read(id.toLowerCase())
-      return payment && { ...payment, status: payment.status as PaymentStatus }
+      // What an earlier version kept has no refunded amount, and none of what is kept can be refunded.
+      return (
+        payment && {
+          ...payment,
+          refunded_amount: payment.refunded_amount ?? 0,
+          status: payment.status as PaymentStatus,
+        }
+      )
     },
   }
 }

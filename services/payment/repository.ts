@@ -1,137 +1,152 @@
-import { PrismaClient, type Payment as Row } from '../../prisma/payment/client/client.ts'
+import {
+  type Payment as PaymentRow,
+  type Prisma,
+  PrismaClient,
+} from '../../prisma/payment/client/client.ts'
 import type { Rejected, Reply } from '../../shared/contracts/commands.ts'
-import type { Payment, PaymentStatus } from '../../shared/contracts/payment.ts'
-import { claim, entomb, type Sql, storeReply } from '../../shared/inbox.ts'
-import type { Command } from '../../shared/participant.ts'
-import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
-
-export type TakeReply = Reply<'takePayment'>
-export type RefundReply = Reply<'refundPayment'>
+import type { Payment, PaymentListQuery, PaymentStatus } from '../../shared/contracts/payment.ts'
+import type { DatabaseConfig } from '../../shared/database/config.ts'
+import { inRange, ofStatus } from '../../shared/database/list-range.ts'
+import { connectDatabase, isDatabaseReachable } from '../../shared/database/prisma.ts'
+import { type Sql, sql } from '../../shared/database/sql.ts'
+import type { Command } from '../../shared/messaging/command-handler.ts'
+import { answerOf, claimOf } from '../../shared/messaging/inbox.ts'
+import { purgeInboxBatch } from '../../shared/messaging/inbox-retention.ts'
+import { toPayment } from './mapping.ts'
+import { createRefundStatements, refundsInTransaction } from './refund-repository.ts'
 
 /** What the provider's answer makes of a PENDING payment. */
-export type Outcome = { status: PaymentStatus; providerReference?: string; failureReason?: string }
+export type Outcome = { status: PaymentStatus; failureReason?: string }
+
+export type { PaymentRow }
 
 /** A payment and whose it is. */
 export type OwnedPayment = Payment & { customerId: string }
 
+/** A payment of which the provider did not say what became of it. */
+export type OverduePayment = { id: string; customerId: string; method: string; reference: string }
+
+/** What one run of the sweep asks for. */
+const overdueBatch = 20
+
 export type PaymentRepository = Awaited<ReturnType<typeof connectRepository>>
+export type Transaction = ReturnType<typeof inTransaction>
 
-const done = { outcome: 'done' } as const
-
+/** The only access to the payment database. */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
   return {
-    /** Writes the payment PENDING, once. Returns the reply if the command has one already. */
-    async beginTake(command: Command<'takePayment'>): Promise<TakeReply | Rejected | null> {
-      if (await insertPayment(prisma, command)) return null
-      return prisma.$transaction(async (tx) => {
-        const claimed = await claim(tx, command)
-        if (claimed.claimed) throw new Error('the command was claimed and is free now')
-        return claimed.reply
-      })
+    ...createRefundStatements(prisma),
+
+    /** For statements that are a transaction each. */
+    sql: prisma as Sql,
+
+    /** Runs `work` in one transaction: all its statements take effect, or none. */
+    transaction: <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
+      prisma.$transaction((tx) => work(inTransaction(tx))),
+
+    /** Writes the payment PENDING, in one statement with the command's claim; false when it was seen before. */
+    async insertPayment(command: Command<'takePayment'>): Promise<boolean> {
+      const { customer_id, amount, currency_code, method } = command.body
+      const inserted = await prisma.$executeRaw`
+        WITH claimed AS (${claimOf(command)})
+        INSERT INTO payments (id, customer_id, status, amount, currency_code, method)
+        SELECT ${command.purchaseId}::uuid, ${customer_id}::uuid, 'PENDING', ${amount}::bigint, ${currency_code}, ${method}
+        FROM claimed`
+      return inserted === 1
     },
 
-    /** Stores the reply with the payment's outcome. An undo or a reply that came meanwhile wins. */
-    async endTake(
-      command: Command<'takePayment'>,
-      reply: TakeReply,
-      outcome?: Outcome,
-    ): Promise<TakeReply | Rejected> {
-      if (outcome && (await settlePayment(prisma, command, reply, outcome))) return reply
-      return prisma.$transaction(async (tx) => {
-        const claimed = await claim(tx, command)
-        if (!claimed.claimed && claimed.reply) return claimed.reply
-        if (outcome) await tx.payment.update({ where: { id: command.purchaseId }, data: outcome })
-        await storeReply(tx, command, reply)
-        return reply
-      })
+    /**
+     * Stores under which reference the provider knows the payment, unless there is one. The reference that counts;
+     * null, and nothing written, when an undo or a reply came before.
+     */
+    async keepReference(
+      { commandId, purchaseId }: Command<'takePayment'>,
+      reference: string,
+    ): Promise<string | null> {
+      const [row] = await prisma.$queryRaw<{ reference: string }[]>`
+        WITH open AS (
+          SELECT 1 FROM inbox WHERE command_id = ${commandId} AND reply IS NULL AND NOT undone FOR UPDATE
+        )
+        UPDATE payments SET provider_reference = coalesce(provider_reference, ${reference}), updated_at = now()
+        FROM open WHERE id = ${purchaseId}::uuid RETURNING provider_reference AS reference`
+      return row?.reference ?? null
     },
 
-    /** Leaves the tombstone for the do. Returns the reply if there is nothing to give back, or no longer. */
-    beginRefund: (command: Command<'refundPayment'>): Promise<RefundReply | null> =>
-      prisma.$transaction(async (tx) => {
-        const claimed = await claim(tx, command)
-        if (!claimed.claimed && claimed.reply) return done
-        await entomb(tx, command)
-        const payment = await tx.payment.findUnique({ where: { id: command.purchaseId } })
-        if (payment?.status === 'PENDING' || payment?.status === 'CAPTURED') return null
-        await storeReply(tx, command, done)
-        return done
-      }),
+    /** Stores outcome and reply in one statement; false, and nothing written, when an undo or a reply came before. */
+    async settlePayment(
+      { commandId, purchaseId }: Pick<Command<'takePayment'>, 'commandId' | 'purchaseId'>,
+      reply: Reply<'takePayment'> | Rejected,
+      { status, failureReason }: Outcome,
+    ): Promise<boolean> {
+      const settled = await prisma.$executeRaw`
+        WITH answered AS (${answerOf({ commandId }, reply)})
+        UPDATE payments SET status = ${status}, failure_reason = ${failureReason ?? null}, updated_at = now()
+        FROM answered WHERE id = ${purchaseId}::uuid`
+      return settled === 1
+    },
 
-    endRefund: (
-      command: Command<'refundPayment'>,
-      status: 'VOIDED' | 'REFUNDED',
-    ): Promise<RefundReply> =>
-      prisma.$transaction(async (tx) => {
-        await tx.payment.update({ where: { id: command.purchaseId }, data: { status } })
-        await storeReply(tx, command, done)
-        return done
-      }),
+    /** Commands to pay that were begun and have no answer yet. */
+    countPending: (): Promise<number> => prisma.payment.count({ where: { status: 'PENDING' } }),
 
-    /** Whoever owns it. A cache may stand in front of this one. */
+    /**
+     * Payments that have been PENDING for so long and may have been captured, the longest first. Each is left to this
+     * caller for as long again.
+     */
+    takeOverdue: (overdueMs: number): Promise<OverduePayment[]> =>
+      prisma.$queryRaw`
+        UPDATE payments SET updated_at = now() WHERE id IN (
+          SELECT id FROM payments
+          WHERE status = 'PENDING' AND provider_reference IS NOT NULL
+            AND updated_at < now() - ${overdueMs}::int * interval '1 ms'
+          ORDER BY updated_at LIMIT ${overdueBatch} FOR UPDATE SKIP LOCKED)
+        RETURNING id, customer_id AS "customerId", method, provider_reference AS reference`,
+
+    /** Of any customer. A cache may be in front of this one. */
     async findPayment(id: string): Promise<OwnedPayment | undefined> {
       const row = await prisma.payment.findUnique({ where: { id } })
       return row ? { ...toPayment(row), customerId: row.customerId } : undefined
     },
 
+    /** The existing ones of any customer. Never from a cache. */
+    findRows: (ids: string[]): Promise<PaymentRow[]> =>
+      prisma.payment.findMany({ where: { id: { in: ids } } }),
+
     /** Newest first, those before `cursor`. */
-    async listPayments(customerId: string, take: number, cursor?: string): Promise<Payment[]> {
+    async listPayments(customerId: string, query: PaymentListQuery): Promise<Payment[]> {
       const rows = await prisma.payment.findMany({
-        where: { customerId, ...(cursor && { id: { lt: cursor } }) },
+        where: { customerId, ...ofStatus(query.status), ...inRange(query) },
         orderBy: { id: 'desc' },
-        take,
+        take: query.limit + 1,
       })
       return rows.map(toPayment)
     },
 
-    answers: () => databaseAnswers(prisma),
+    /** Removes old rows of the inbox; those of purchases and refunds that are open here stay. */
+    purgeInbox: (after: string) =>
+      purgeInboxBatch(
+        prisma,
+        sql`SELECT id FROM payments WHERE status = 'PENDING'
+          UNION ALL SELECT id FROM refunds WHERE status IN ('REQUESTED', 'PROCESSING')`,
+        after,
+      ),
+
+    isReachable: () => isDatabaseReachable(prisma),
     close: () => prisma.$disconnect(),
   }
 }
 
-/** Claims the command and writes the payment, in one statement; false, and nothing written, when it was seen before. */
-async function insertPayment(
-  sql: Pick<Sql, '$executeRaw'>,
-  { commandId, purchaseId, body }: Command<'takePayment'>,
-): Promise<boolean> {
-  const { customer_id, amount, currency_code, method } = body
-  const inserted = await sql.$executeRaw`
-    WITH claimed AS (
-      INSERT INTO inbox (command_id) VALUES (${commandId})
-      ON CONFLICT DO NOTHING RETURNING ${purchaseId}::uuid AS id
-    )
-    INSERT INTO payments (id, customer_id, status, amount, currency_code, method)
-    SELECT id, ${customer_id}::uuid, 'PENDING', ${amount}::bigint, ${currency_code}, ${method} FROM claimed`
-  return inserted === 1
-}
-
-/** Stores outcome and reply in one statement; false, and nothing written, when an undo or a reply came before. */
-async function settlePayment(
-  sql: Pick<Sql, '$executeRaw'>,
-  { commandId, purchaseId }: Command<'takePayment'>,
-  reply: TakeReply,
-  { status, providerReference, failureReason }: Outcome,
-): Promise<boolean> {
-  const settled = await sql.$executeRaw`
-    WITH answered AS (
-      UPDATE inbox SET reply = ${JSON.stringify(reply)}::jsonb
-      WHERE command_id = ${commandId} AND reply IS NULL AND NOT undone RETURNING 1
-    )
-    UPDATE payments SET status = ${status}, provider_reference = ${providerReference ?? null},
-      failure_reason = ${failureReason ?? null}, updated_at = now()
-    FROM answered WHERE id = ${purchaseId}::uuid`
-  return settled === 1
-}
-
-function toPayment(row: Row): Payment {
+/** The statements of a transaction. */
+function inTransaction(tx: Prisma.TransactionClient) {
   return {
-    id: row.id,
-    status: row.status as PaymentStatus,
-    amount: Number(row.amount),
-    currency_code: row.currencyCode,
-    method: row.method,
-    created_at: row.createdAt.toISOString(),
+    sql: tx as Sql,
+    ...refundsInTransaction(tx),
+
+    findPayment: (id: string) => tx.payment.findUnique({ where: { id } }),
+
+    async setStatus(id: string, status: PaymentStatus): Promise<void> {
+      await tx.payment.update({ where: { id }, data: { status } })
+    },
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { newId } from '../../shared/ids.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { connectTestRedis, uniqueName } from '../../test/helpers/redis.ts'
 import { createCachedRepository } from './cached-repository.ts'
@@ -77,6 +77,19 @@ describe('the cached product repository', () => {
     assert.equal(await other.count('cache_loads_total'), 0)
   })
 
+  it('shows at once that a product was withdrawn, in every replica a second later', async () => {
+    const prefix = uniqueName()
+    const [one, other] = [await createReplica({ prefix }), await createReplica({ prefix })]
+    const { id = '' } = (await one.createProduct(aProduct())) ?? {}
+    await one.viewProduct(id)
+    await other.viewProduct(id)
+
+    await one.setWithdrawn(id, true)
+
+    assert.deepEqual(await one.viewProduct(id), await truth(id))
+    await waitFor('the other replica', async () => (await other.viewProduct(id))?.withdrawnAt)
+  })
+
   it('shows the free stock as it is, whatever else is kept', async () => {
     const { createProduct, viewProduct } = await createReplica()
     const { id = '' } = (await createProduct(aProduct())) ?? {}
@@ -124,16 +137,16 @@ describe('the cached product repository', () => {
   })
 
   it('adds, updates and shows without Redis', async () => {
-    const away = await createReplica({ nodes: ['127.0.0.1:1'] })
-    const category = await away.createCategory({ name: 'Cups', description: 'To drink' })
-    const { id = '' } = (await away.createProduct(aProduct())) ?? {}
-    await away.viewProduct(id)
+    const noRedis = await createReplica({ nodes: ['127.0.0.1:1'] })
+    const category = await noRedis.createCategory({ name: 'Cups', description: 'To drink' })
+    const { id = '' } = (await noRedis.createProduct(aProduct())) ?? {}
+    await noRedis.viewProduct(id)
 
-    await away.updateProduct(id, { name: 'Black tea' })
+    await noRedis.updateProduct(id, { name: 'Black tea' })
 
-    assert.deepEqual(await away.viewProduct(id), await truth(id))
-    assert.equal((await away.viewProduct(id))?.name, 'Black tea')
-    assert.equal((await away.viewCategory(category.id))?.name, 'Cups')
-    assert.equal(await away.viewProduct(newId()), null)
+    assert.deepEqual(await noRedis.viewProduct(id), await truth(id))
+    assert.equal((await noRedis.viewProduct(id))?.name, 'Black tea')
+    assert.equal((await noRedis.viewCategory(category.id))?.name, 'Cups')
+    assert.equal(await noRedis.viewProduct(newId()), null)
   })
 })

@@ -1,13 +1,17 @@
-import { createBatchedRead } from '../../shared/batched-read.ts'
-import { createCachedReader } from '../../shared/cache.ts'
-import { createCuckooFilter } from '../../shared/cuckoo.ts'
-import { newId } from '../../shared/ids.ts'
-import type { Logger } from '../../shared/logger.ts'
-import type { Metrics } from '../../shared/metrics.ts'
-import type { Redis } from '../../shared/redis.ts'
+import { createCuckooFilter } from '../../shared/cache/filter.ts'
+import { createCachedReader } from '../../shared/cache/read-through.ts'
+import type { Redis } from '../../shared/cache/redis.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import { createBatchedRead } from '../../shared/database/batched-read.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { CategoryView, ProductView, Repository } from './repository.ts'
 
-type CachedProduct = Omit<ProductView, 'stock' | 'price'> & { price: number }
+/** `withdrawnAt` in ms since 1970, and 0 while the product is sold. */
+type CachedProduct = Omit<ProductView, 'stock' | 'price' | 'withdrawnAt'> & {
+  price: number
+  withdrawnAt: number
+}
 
 const productFields = {
   id: 'string',
@@ -17,13 +21,14 @@ const productFields = {
   description: 'string',
   brandName: 'string',
   price: 'number',
+  withdrawnAt: 'number',
 } as const
 
 const categoryFields = { id: 'string', name: 'string', description: 'string' } as const
 
 /**
  * The product database with Redis in front of its reads by id. The free stock is not kept: it changes with every
- * purchase, so it is one column, read for everybody who asks at the time together.
+ * purchase, so it is one column, read once for all concurrent requests.
  */
 export function createCachedRepository(
   repository: Repository,
@@ -62,7 +67,11 @@ export function createCachedRepository(
       const row = await repository.findProduct(id)
       if (!row) return undefined
       const { categoryId, accountId, name, description, brandName, price } = row
-      return { id, categoryId, accountId, name, description, brandName, price: Number(price) }
+      const withdrawnAt = row.withdrawnAt?.getTime() ?? 0
+      return {
+        ...{ id, categoryId, accountId, name, description, brandName, withdrawnAt },
+        price: Number(price),
+      }
     },
   })
   const categories = createCachedReader<CategoryView>({
@@ -85,7 +94,10 @@ export function createCachedRepository(
       const product = await products.read(id)
       if (!product) return null
       const stock = await readStock(id)
-      return stock === undefined ? null : { ...product, stock, price: BigInt(product.price) }
+      if (stock === undefined) return null
+      // An entry of the previous version has no such field.
+      const withdrawnAt = product.withdrawnAt ? new Date(product.withdrawnAt) : null
+      return { ...product, stock, withdrawnAt, price: BigInt(product.price) }
     },
 
     viewCategory: async (id) => (await categories.read(id.toLowerCase())) ?? null,
@@ -93,13 +105,31 @@ export function createCachedRepository(
     createProduct: ({ id = newId(), ...product }) =>
       productFilter.publish(id, () => repository.createProduct({ id, ...product })),
 
+    createProductOnce: (product, creation) =>
+      productFilter.publish(product.id, () => repository.createProductOnce(product, creation)),
+
     createCategory: ({ id = newId(), ...category }) =>
       categoryFilter.publish(id, () => repository.createCategory({ id, ...category })),
 
-    async updateProduct(id, fields) {
-      const updated = await repository.updateProduct(id, fields)
+    createCategoryOnce: (category, creation) =>
+      categoryFilter.publish(category.id, () => repository.createCategoryOnce(category, creation)),
+
+    async updateProduct(id, fields, expected) {
+      const updated = await repository.updateProduct(id, fields, expected)
       await products.drop(id.toLowerCase())
       return updated
+    },
+
+    async withdrawOf(accountId, limit) {
+      const ids = await repository.withdrawOf(accountId, limit)
+      await Promise.all(ids.map((id) => products.drop(id)))
+      return ids
+    },
+
+    async setWithdrawn(id, withdrawn) {
+      const changed = await repository.setWithdrawn(id, withdrawn)
+      await products.drop(id.toLowerCase())
+      return changed
     },
   }
   return {

@@ -1,13 +1,12 @@
-import {
-  authEnv,
-  databaseEnv,
-  env,
-  kafkaEnv,
-  loadConfig,
-  processEnv,
-  redisEnv,
-  shopEnv,
-} from '../../shared/config.ts'
+import { z } from 'zod'
+import { redisEnv } from '../../shared/cache/config.ts'
+import { shopEnv } from '../../shared/contracts/money.ts'
+import { databaseEnv } from '../../shared/database/config.ts'
+import { grpcEnv } from '../../shared/grpc/config.ts'
+import { authEnv } from '../../shared/http/auth.ts'
+import { kafkaEnv } from '../../shared/kafka/config.ts'
+import { env, loadConfig, processEnv } from '../../shared/runtime/config.ts'
+import { categoryMakers } from './catalog.ts'
 
 const variables = {
   ...processEnv,
@@ -16,9 +15,10 @@ const variables = {
   ...redisEnv,
   ...authEnv,
   ...shopEnv,
-  GRPC_PORT: env.port,
+  ...grpcEnv,
   GRPC_ADDRESS: env.text,
-  MEDIA_TIMEOUT_MS: env.durationMs.default(500),
+  /** Who makes categories: any account, as in the original README, or accounts with the role `admin`. */
+  CATEGORIES_BY: z.enum(categoryMakers).default('anybody'),
   SETTLEMENT_OVERDUE_MS: env.durationMs.default(60_000),
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
-import { connectGrpc, type GrpcClient, startGrpcServer } from '../../shared/grpc.ts'
-import { newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import { connectGrpc, type GrpcClient } from '../../shared/grpc/client.ts'
+import { startGrpcServer } from '../../shared/grpc/server.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { createTestDatabase } from '../../test/helpers/database.ts'
 import { createGrpcHandlers } from './grpc.ts'
 import { connectRepository, type Repository } from './repository.ts'
@@ -29,6 +30,7 @@ describe('product.ProductService', () => {
       logger,
       metrics: createMetrics('product'),
       currencyCode: 'VND',
+      categoriesBy: 'anybody',
       overdueMs: 60_000,
     })
     const server = resources.adopt(
@@ -37,7 +39,7 @@ describe('product.ProductService', () => {
         host: '127.0.0.1',
         port: 0,
         logger,
-        handlers: createGrpcHandlers(service),
+        handlers: createGrpcHandlers(service, repository),
       }),
       (open) => open.close(),
     )
@@ -65,14 +67,14 @@ describe('product.ProductService', () => {
     return product.id
   }
 
-  it('GetProducts gives names and prices, and leaves out what does not exist', async () => {
+  it('GetProducts gives names, prices and free stock, and leaves out what does not exist', async () => {
     const { products } = await client.GetProducts({ product_ids: [tea, newId(), cup, tea] })
 
     assert.deepEqual(
       products.toSorted((a, b) => a.price - b.price),
       [
-        { id: tea, account_id: accountId, name: 'Tea', price: 125 },
-        { id: cup, account_id: accountId, name: 'Cup', price: 2 ** 40 },
+        { id: tea, account_id: accountId, name: 'Tea', price: 125, withdrawn: false, stock: 10 },
+        { id: cup, account_id: accountId, name: 'Cup', price: 2 ** 40, withdrawn: false, stock: 0 },
       ],
     )
     assert.deepEqual(await client.GetProducts({ product_ids: [] }), { products: [] })
@@ -95,6 +97,23 @@ describe('product.ProductService', () => {
       { product_id: cup, exists: true, in_stock: false },
       { product_id: unknown, exists: false, in_stock: false },
     ])
+  })
+
+  it('GetHolds shows what a purchase holds, with the counts of each product', async () => {
+    const purchaseId = newId()
+    const command = { commandId: `${purchaseId}/reserve-stock`, purchaseId }
+    await repository.holdStock(command as never, [{ productId: tea, quantity: 3 }])
+
+    const { holds } = await client.GetHolds({ purchase_id: purchaseId })
+    const none = await client.GetHolds({ purchase_id: newId() })
+
+    const [{ updated_at: updatedAt = 0, ...hold } = {}] = holds
+    assert.ok(Math.abs(Date.now() - updatedAt) < 60_000)
+    const counts = { stock: 7, held: 3, sold: 0, received: 10 }
+    assert.deepEqual(hold, { product_id: tea, quantity: 3, status: 'HELD', ...counts })
+    assert.equal(holds.length, 1)
+    assert.deepEqual(none, { holds: [] })
+    await assert.rejects(client.GetHolds({ purchase_id: '1' }), { kind: 'invalid' })
   })
 
   it('refuses ids that are none, quantities that are none, and more than 100', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
+import { newId } from '../../shared/contracts/ids.ts'
 import type { Product } from '../../shared/contracts/product.ts'
-import { AppError } from '../../shared/errors.ts'
-import { newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { createProductMedia } from './media.ts'
 
 function buildProduct(): Product {
@@ -16,19 +16,21 @@ function buildProduct(): Product {
     brand_name: 'Hill',
     price: 1,
     currency_code: 'VND',
+    version: 'v1',
+    withdrawn: false,
     inventory: 1,
   }
 }
 
-/** A media service that has one video of each product, and can be away. */
+/** A media service that has one video of each product, and can be unavailable. */
 function createFixture() {
-  const state = { away: false, asked: [] as string[][] }
+  const state = { unavailable: false, asked: [] as string[][] }
   const metrics = createMetrics('product')
   const media = createProductMedia({
     client: {
       ListByProducts: async ({ product_ids }) => {
         state.asked.push(product_ids)
-        if (state.away) throw new AppError('unavailable', 'away')
+        if (state.unavailable) throw new AppError('unavailable', 'no answer')
         return {
           media: product_ids.map((product_id) => ({
             id: newId(),
@@ -69,9 +71,9 @@ describe('media of products', () => {
     assert.deepEqual([video?.thumbnail_url, video?.width, video?.height], [null, null, null])
   })
 
-  it('is left out, and counted, while media is away, and not asked for at every read', async () => {
+  it('is left out, and counted, while media is unavailable, and not asked for at every read', async () => {
     const { state, media, metrics } = createFixture()
-    state.away = true
+    state.unavailable = true
 
     for (const product of [buildProduct(), buildProduct(), buildProduct()]) {
       assert.deepEqual((await media.toOne(Promise.resolve(product))).media, [])
@@ -81,7 +83,7 @@ describe('media of products', () => {
     assert.match(await metrics.registry.metrics(), /product_media_failures_total\S* 1/)
   })
 
-  it('asks nothing for a product that is not there', async () => {
+  it('does not ask media for a missing product', async () => {
     const { state, media } = createFixture()
     const missing = Promise.reject(new AppError('not_found', 'there is no such product'))
 

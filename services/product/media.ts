@@ -2,9 +2,10 @@ import { LRUCache } from 'lru-cache'
 import { Counter } from 'prom-client'
 import type { MediaKind, ProductMedia } from '../../shared/contracts/media.ts'
 import type { Product, ProductWithMedia } from '../../shared/contracts/product.ts'
-import type { GrpcClient, GrpcServices } from '../../shared/grpc.ts'
-import type { Logger } from '../../shared/logger.ts'
-import type { Metrics } from '../../shared/metrics.ts'
+import type { GrpcClient } from '../../shared/grpc/client.ts'
+import type { GrpcServices } from '../../shared/grpc/services.ts'
+import type { Logger } from '../../shared/runtime/logger.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
 
 export type ProductMediaReader = ReturnType<typeof createProductMedia>
 

@@ -4,24 +4,49 @@ import {
   type Category as StoredCategory,
   type Product as StoredProduct,
 } from '../../prisma/product/client/client.ts'
+import type { LateId, LateIds } from '../../shared/cache/filter.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import type { ListQuery } from '../../shared/contracts/list.ts'
 import type { CreateCategory, UpdateProduct } from '../../shared/contracts/product.ts'
-import type { LateId, LateIds } from '../../shared/cuckoo.ts'
-import { newId } from '../../shared/ids.ts'
-import type { Command } from '../../shared/participant.ts'
-import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
-import { holdNew, inTransaction, type Line, sellAll, type Transaction } from './stock-repository.ts'
+import type { DatabaseConfig } from '../../shared/database/config.ts'
+import { inRange } from '../../shared/database/list-range.ts'
+import { connectDatabase, isDatabaseReachable } from '../../shared/database/prisma.ts'
+import { type Sql, sql } from '../../shared/database/sql.ts'
+import { purgeInboxBatch } from '../../shared/messaging/inbox-retention.ts'
+import { createInventoryStatements, inventoryInTransaction } from './inventory-repository.ts'
+import { findByText } from './search-repository.ts'
+import { createStockRepository, holdsInTransaction } from './stock-repository.ts'
 
-export type { Line, StoredCategory, StoredProduct }
+export type { StoredCategory, StoredProduct }
 export type Repository = Awaited<ReturnType<typeof connectRepository>>
+export type Transaction = ReturnType<typeof inTransaction>
 
-/** What everybody may see of a product. */
+/** The public view of a product. */
 export type ProductView = Pick<
   StoredProduct,
-  'id' | 'categoryId' | 'accountId' | 'name' | 'description' | 'brandName' | 'price' | 'stock'
+  | 'id'
+  | 'categoryId'
+  | 'accountId'
+  | 'name'
+  | 'description'
+  | 'brandName'
+  | 'price'
+  | 'stock'
+  | 'withdrawnAt'
 >
-/** What a purchase needs to know of a product. */
-export type Offer = Pick<StoredProduct, 'id' | 'accountId' | 'name' | 'price'>
+/** The fields of a product that a purchase needs. */
+export type Offer = Pick<StoredProduct, 'id' | 'accountId' | 'name' | 'price' | 'stock'> & {
+  withdrawn: boolean
+}
 export type CategoryView = Pick<StoredCategory, 'id' | 'name' | 'description'>
+
+/** The fields that its seller may change. */
+export type EditableProduct = Pick<
+  StoredProduct,
+  'categoryId' | 'name' | 'description' | 'brandName' | 'price'
+>
+/** Under which key of whose something is created; `bodyHash` tells another request under the same key. */
+export type Creation = { accountId: string; idempotencyKey: string; bodyHash: string }
 
 type NewCategory = CreateCategory & { id?: string }
 type NewProduct = {
@@ -36,107 +61,160 @@ type NewProduct = {
 }
 
 /** A page is read with one row more than it shows, to know whether there is another. */
-type PageQuery = { limit: number; cursor?: string | undefined }
-
-type ProductQuery = PageQuery & {
+type ProductQuery = ListQuery & {
   categoryId?: string | undefined
   accountId?: string | undefined
   text?: string | undefined
+  /** Only withdrawn products, or only others; all when it is not given. */
+  withdrawn?: boolean | undefined
 }
 
-/** The one door to the product database. */
+/** The only access to the product database. */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
   return {
-    /** Runs `work` in one transaction: all that it does with what it is given, or nothing. */
+    ...createStockRepository(prisma),
+    ...createInventoryStatements(prisma),
+
+    /** For statements that are a transaction each. */
+    sql: prisma as Sql,
+
+    /** Runs `work` in one transaction: all its statements take effect, or none. */
     transaction: <T>(work: (tx: Transaction) => Promise<T>): Promise<T> =>
       prisma.$transaction((tx) => work(inTransaction(tx))),
 
-    holdNew: (command: Command<'reserveStock'>, lines: Line[]): Promise<boolean> =>
-      holdNew(prisma, command, lines),
-
-    sellAll: (purchaseIds: string[]): Promise<string[]> => sellAll(prisma, purchaseIds),
-
-    listCategories: ({ limit, cursor }: PageQuery): Promise<StoredCategory[]> =>
-      prisma.category.findMany({ where: before(cursor), orderBy: { id: 'desc' }, take: limit + 1 }),
+    listCategories: (query: ListQuery): Promise<StoredCategory[]> =>
+      prisma.category.findMany({
+        where: inRange(query),
+        orderBy: { id: 'desc' },
+        take: query.limit + 1,
+      }),
 
     findCategory: (id: string): Promise<StoredCategory | null> =>
       prisma.category.findUnique({ where: { id } }),
 
-    /** For showing it only: a cache may stand in front of this one. */
+    /** For display only: a cache may be in front of this one. */
     viewCategory: (id: string): Promise<CategoryView | null> =>
       prisma.category.findUnique({ where: { id } }),
 
-    createCategory: (data: NewCategory): Promise<StoredCategory> =>
-      prisma.category.create({ data }),
+    createCategory: (category: NewCategory): Promise<StoredCategory> =>
+      insertCategory(prisma, category),
+
+    /** 'key_used', and nothing written, when the key is known. */
+    createCategoryOnce: (category: NewCategory & { id: string }, creation: Creation) =>
+      onceForKey(prisma, category.id, creation, (tx) => insertCategory(tx, category)),
 
     listCategoryIds: async (after: string | undefined, limit: number): Promise<string[]> =>
       ids(await prisma.category.findMany(idPage(after, limit))),
 
     async listProducts(query: ProductQuery): Promise<StoredProduct[]> {
-      const { limit, cursor, categoryId, accountId } = query
+      const { limit, categoryId, accountId } = query
       const where =
         query.text === undefined
-          ? { ...before(cursor), categoryId, accountId }
-          : { id: { in: await findByText(prisma, { ...query, text: query.text }) } }
+          ? { ...inRange(query), categoryId, accountId, ...withdrawnIf(query.withdrawn) }
+          : {
+              id: {
+                in: await findByText(prisma, { ...query, text: query.text, limit: limit + 1 }),
+              },
+            }
       return prisma.product.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1 })
     },
 
     findProduct: (id: string): Promise<StoredProduct | null> =>
       prisma.product.findUnique({ where: { id } }),
 
-    /** For showing it only: a cache may stand in front of this one. */
+    /** For display only: a cache may be in front of this one. */
     viewProduct: (id: string): Promise<ProductView | null> =>
       prisma.product.findUnique({ where: { id } }),
 
     listProductIds: async (after: string | undefined, limit: number): Promise<string[]> =>
       ids(await prisma.product.findMany(idPage(after, limit))),
 
-    /** The free stock of those that exist, by id. */
-    async readStock(productIds: string[]): Promise<Map<string, number>> {
-      const rows = await prisma.product.findMany({
-        where: { id: { in: productIds } },
-        select: { id: true, stock: true },
-      })
-      return new Map(rows.map(({ id, stock }) => [id, stock]))
-    },
-
     findOffers: (ids: string[]): Promise<Offer[]> =>
       prisma.$queryRaw<Offer[]>`
-        SELECT id, account_id AS "accountId", name, price
+        SELECT id, account_id AS "accountId", name, price, stock, withdrawn_at IS NOT NULL AS withdrawn
         FROM products WHERE id = ANY(${ids}::uuid[])`,
 
     /** Undefined when there is no such category. */
-    createProduct: ({ inventory, ...product }: NewProduct): Promise<StoredProduct | undefined> =>
+    createProduct: (product: NewProduct): Promise<StoredProduct | undefined> =>
+      unlessCategoryUnknown(insertProduct(prisma, product)),
+
+    /** Undefined when there is no such category; 'key_used', and nothing written, when the key is known. */
+    createProductOnce: (product: NewProduct & { id: string }, creation: Creation) =>
       unlessCategoryUnknown(
-        prisma.product.create({ data: { ...product, stock: inventory, received: inventory } }),
+        onceForKey(prisma, product.id, creation, (tx) => insertProduct(tx, product)),
       ),
 
-    /** Undefined when there is no such category. */
-    updateProduct: (
+    /** What was created under a key. */
+    findCreation: (accountId: string, idempotencyKey: string) =>
+      prisma.creation.findUnique({
+        where: { accountId_idempotencyKey: { accountId, idempotencyKey } },
+      }),
+
+    /** Purges keys that were used so long ago, at most `limit`; the number of them. */
+    purgeCreations: (days: number, limit: number): PromiseLike<number> =>
+      prisma.$executeRaw`
+        DELETE FROM creations WHERE (account_id, idempotency_key) IN (
+          SELECT account_id, idempotency_key FROM creations
+          WHERE created_at < now() - make_interval(days => ${days}::int)
+          ORDER BY created_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)`,
+
+    /** Undefined when there is no such category; 'changed', and nothing written, unless it is as `expected`. */
+    async updateProduct(
       id: string,
       { category_id: categoryId, brand_name: brandName, ...fields }: UpdateProduct,
-    ): Promise<StoredProduct | undefined> =>
-      unlessCategoryUnknown(
-        prisma.product.update({ where: { id }, data: { ...fields, categoryId, brandName } }),
-      ),
-
-    /** Purchases that hold stock since before `overdueMs` ago, oldest first, after the purchase `after`. */
-    async overduePurchases(overdueMs: number, after: string, limit: number): Promise<string[]> {
-      const rows = await prisma.$queryRaw<{ purchase_id: string }[]>`
-        SELECT DISTINCT purchase_id FROM holds
-        WHERE status = 'HELD' AND purchase_id > ${after}::uuid
-          AND updated_at < now() - ${overdueMs}::float8 * interval '1 millisecond'
-        ORDER BY purchase_id LIMIT ${limit}`
-      return rows.map((row) => row.purchase_id)
+      expected?: EditableProduct,
+    ): Promise<StoredProduct | 'changed' | undefined> {
+      const rows = await unlessCategoryUnknown(
+        prisma.product.updateManyAndReturn({
+          where: { id, ...expected },
+          data: { ...fields, categoryId, brandName },
+        }),
+      )
+      return rows && (rows[0] ?? 'changed')
     },
 
     lateIds: lateIdsOf(prisma),
 
-    answers: () => databaseAnswers(prisma),
+    /** Removes old rows of the inbox; those of purchases that are open here stay. */
+    purgeInbox: (after: string) =>
+      purgeInboxBatch(prisma, sql`SELECT purchase_id FROM holds WHERE status = 'HELD'`, after),
+
+    isReachable: () => isDatabaseReachable(prisma),
     close: () => prisma.$disconnect(),
   }
+}
+
+/** The statements of a transaction. */
+function inTransaction(tx: Prisma.TransactionClient) {
+  return {
+    sql: tx as Sql,
+    ...holdsInTransaction(tx),
+    ...inventoryInTransaction(tx),
+  }
+}
+
+function insertCategory(tx: Prisma.TransactionClient, data: NewCategory) {
+  return tx.category.create({ data })
+}
+
+function insertProduct(tx: Prisma.TransactionClient, { inventory, ...product }: NewProduct) {
+  return tx.product.create({ data: { ...product, stock: inventory, received: inventory } })
+}
+
+/** Creates what has `id`, together with the key that it is created under, unless that key is known. */
+function onceForKey<T>(
+  prisma: PrismaClient,
+  id: string,
+  creation: Creation,
+  create: (tx: Prisma.TransactionClient) => Promise<T>,
+): Promise<T | 'key_used'> {
+  return prisma.$transaction(async (tx) => {
+    const data = { ...creation, createdId: id }
+    const { count } = await tx.creation.createMany({ data, skipDuplicates: true })
+    return count === 0 ? 'key_used' : create(tx)
+  })
 }
 
 function lateIdsOf(prisma: PrismaClient): LateIds {
@@ -158,34 +236,14 @@ function lateIdsOf(prisma: PrismaClient): LateIds {
         take: limit,
       }),
 
-    async forget(filter, ids: LateId[]) {
+    async remove(filter, ids: LateId[]) {
       await prisma.lateId.deleteMany({ where: { filter, OR: ids } })
     },
   }
 }
 
-/** A page of the products in which every word of a text begins a word; none when it has no word. */
-async function findByText(
-  prisma: PrismaClient,
-  { text, limit, cursor, categoryId, accountId }: ProductQuery & { text: string },
-): Promise<string[]> {
-  // The words come without punctuation, so none of them ends the quotes that it stands in.
-  const conditions = [
-    Prisma.sql`search_words(name || ' ' || brand_name || ' ' || description) @@ (
-      SELECT string_agg('''' || word || ''':*', ' & ')::tsquery
-      FROM unnest(tsvector_to_array(search_words(${text}))) AS word)`,
-    ...(cursor === undefined ? [] : [Prisma.sql`id < ${cursor}::uuid`]),
-    ...(categoryId === undefined ? [] : [Prisma.sql`category_id = ${categoryId}::uuid`]),
-    ...(accountId === undefined ? [] : [Prisma.sql`account_id = ${accountId}::uuid`]),
-  ]
-  const rows = await prisma.$queryRaw<{ id: string }[]>`
-    SELECT id FROM products WHERE ${Prisma.join(conditions, ' AND ')}
-    ORDER BY id DESC LIMIT ${limit + 1}`
-  return ids(rows)
-}
-
-function before(cursor: string | undefined) {
-  return cursor === undefined ? {} : { id: { lt: cursor } }
+function withdrawnIf(withdrawn: boolean | undefined) {
+  return withdrawn === undefined ? {} : { withdrawnAt: withdrawn ? { not: null } : null }
 }
 
 /** A page of ids, oldest first. */

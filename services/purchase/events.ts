@@ -1,27 +1,43 @@
 import { commands } from '../../shared/contracts/commands.ts'
-import type { KafkaClient } from '../../shared/kafka.ts'
-import { parseHeaders, parseReply } from '../../shared/messages.ts'
-import type { EventHandlers } from '../../shared/subscriber.ts'
+import { isOfPurchase } from '../../shared/contracts/steps.ts'
+import type { KafkaClient } from '../../shared/kafka/client.ts'
+import { backgroundPaceMs } from '../../shared/messaging/bus.ts'
+import type { EventHandlers } from '../../shared/messaging/event-handler.ts'
+import { parseHeaders, parseReply } from '../../shared/messaging/messages.ts'
+import type { PurchaseProgress } from './progress.ts'
 import type { PurchaseService } from './service.ts'
 
-export function createEventHandlers(service: PurchaseService): EventHandlers {
+export function createEventHandlers({
+  progress,
+  audit,
+  refunds,
+}: Pick<PurchaseService, 'progress' | 'audit' | 'refunds'>): EventHandlers {
   return {
-    purchaseEnded: (ended) => service.end(ended),
-    attentionNeeded: ({ purchase_id }) => service.flag(purchase_id),
-    operatorActed: (acted) => service.noteAction(acted),
+    purchaseEnded: (ended) => progress.end(ended),
+    attentionNeeded: ({ purchase_id, reason }) => progress.flag(purchase_id, reason),
+    refundEnded: (ended) => refunds.end(ended),
+    operatorActed: (acted) => audit.add(acted),
   }
 }
 
-/** Every reply of a participant is a step of a purchase's progress; nobody has to announce it once more. */
-export function consumeProgress(kafka: Pick<KafkaClient, 'consume'>, service: PurchaseService) {
+/**
+ * Every reply of a participant to a purchase's saga is a step of a purchase's progress; it needs no announcement of
+ * its own.
+ */
+export function consumeProgress(
+  kafka: Pick<KafkaClient, 'consume'>,
+  progress: Pick<PurchaseProgress, 'addStep'>,
+) {
   return kafka.consume({
     group: 'purchase-progress',
     topics: ['replies'],
+    paceMs: backgroundPaceMs,
     async handle(message) {
       const { command, purchase_id } = parseHeaders(message)
+      if (!isOfPurchase(command)) return
       const reply = parseReply(command, message)
       const { step, sequence } = commands[command]
-      await service.addProgress({
+      await progress.addStep({
         purchaseId: purchase_id,
         sequence,
         name: step,

@@ -1,28 +1,26 @@
 import {
   PrismaClient,
   type Purchase,
-  type PurchaseAction,
   type PurchaseStep,
 } from '../../prisma/purchase/client/client.ts'
 import { commands } from '../../shared/contracts/commands.ts'
-import type {
-  OperatorActed,
-  PurchaseAccepted,
-  PurchaseEnded,
-} from '../../shared/contracts/events.ts'
-import { connectDatabase, type DatabaseConfig, databaseAnswers } from '../../shared/prisma.ts'
+import type { OperatorActed, PurchaseEnded } from '../../shared/contracts/events.ts'
+import type { PurchaseListQuery } from '../../shared/contracts/purchase.ts'
+import type { DatabaseConfig } from '../../shared/database/config.ts'
+import { inRange } from '../../shared/database/list-range.ts'
+import { connectDatabase, isDatabaseReachable } from '../../shared/database/prisma.ts'
+import { createDeliveryStatements } from './delivery-repository.ts'
+import { createQueue } from './queue-repository.ts'
+import { createRecords } from './records-repository.ts'
+import { createRefundStatements } from './refunds-repository.ts'
+import { createSalesStatements } from './sales-repository.ts'
+import { open, shownAs } from './shown-status.ts'
 
 export type PurchaseRow = Purchase
 export type PurchaseWithSteps = Purchase & { steps: PurchaseStep[] }
 
-export type NewPurchase = {
-  accepted: PurchaseAccepted
-  idempotencyKey: string | null
-  bodyHash: string
-}
-
 /** A step's outcome on its way into the purchase's progress. */
-export type Progress = {
+export type ReportedStep = {
   purchaseId: string
   sequence: number
   name: string
@@ -31,36 +29,28 @@ export type Progress = {
   at: Date
 }
 
-const open = { in: ['ACCEPTED', 'PROCESSING'] }
+/** A step from the event that ends its purchase. Without a time it changes no stored step. */
+export type EndedStep = Pick<ReportedStep, 'sequence' | 'name' | 'outcome' | 'reason'> & {
+  at: string | null
+}
+
+type EndedRow = { id: string; released_at: Date | null; has_queue: boolean }
+
 const oldestFirst = { steps: { orderBy: { sequence: 'asc' } } } as const
 
 /**
- * What changes several purchases in one statement first locks them in the order of their ids, and what stores several
- * does so in the order of their keys, so that no two statements wait for each other.
+ * A statement that changes more than one purchase first locks them in the order of their ids, and one that stores more
+ * than one does so in the order of their keys, so that no two statements wait for each other.
  */
 export async function connectRepository(config: DatabaseConfig) {
   const prisma = await connectDatabase(PrismaClient, config)
 
   return {
-    /** Stores accepted purchases; the ids of those whose customers have not used their idempotency keys before. */
-    async insert(purchases: NewPurchase[]): Promise<Set<string>> {
-      const given = purchases.map(({ accepted, idempotencyKey, bodyHash }) => ({
-        ...accepted,
-        idempotency_key: idempotencyKey,
-        body_hash: bodyHash,
-      }))
-      const rows = await prisma.$queryRaw<{ id: string }[]>`
-        INSERT INTO purchases (id, customer_id, idempotency_key, body_hash, lines, amount, currency_code,
-          payment_method, status, updated_at)
-        SELECT purchase_id, customer_id, idempotency_key, body_hash, lines, amount, currency_code,
-          payment_method, 'ACCEPTED', now()
-        FROM jsonb_to_recordset(${JSON.stringify(given)}::jsonb) AS given (purchase_id uuid,
-          customer_id uuid, idempotency_key text, body_hash text, lines jsonb, amount bigint,
-          currency_code text, payment_method text)
-        ORDER BY customer_id, idempotency_key
-        ON CONFLICT DO NOTHING RETURNING id`
-      return new Set(rows.map(({ id }) => id))
-    },
+    ...createQueue(prisma),
+    ...createRecords(prisma),
+    ...createSalesStatements(prisma),
+    ...createRefundStatements(prisma),
+    ...createDeliveryStatements(prisma),
 
     findByKey: (customerId: string, idempotencyKey: string): Promise<Purchase | null> =>
       prisma.purchase.findUnique({
@@ -70,22 +60,24 @@ export async function connectRepository(config: DatabaseConfig) {
     findOwn: (id: string, customerId: string): Promise<PurchaseWithSteps | null> =>
       prisma.purchase.findUnique({ where: { id, customerId }, include: oldestFirst }),
 
-    /** Those of them that exist, whoever owns them. */
+    /** The existing ones of any customer, without their steps. */
+    findRows: (ids: string[]): Promise<Purchase[]> =>
+      prisma.purchase.findMany({ where: { id: { in: ids } } }),
+
+    /** The existing ones of any customer. */
     findMany: (ids: string[]): Promise<PurchaseWithSteps[]> =>
       prisma.purchase.findMany({ where: { id: { in: ids } }, include: oldestFirst }),
 
-    listOwn: (
-      customerId: string,
-      { limit, cursor }: { limit: number; cursor?: string | undefined },
-    ): Promise<PurchaseWithSteps[]> =>
+    /** Newest first; one purchase more than a page shows, to know whether there is another. */
+    listOwn: (customerId: string, query: PurchaseListQuery): Promise<PurchaseWithSteps[]> =>
       prisma.purchase.findMany({
-        where: { customerId, ...(cursor && { id: { lt: cursor } }) },
+        where: { customerId, ...shownAs(query.status), ...inRange(query) },
         orderBy: { id: 'desc' },
-        take: limit,
+        take: query.limit + 1,
         include: oldestFirst,
       }),
 
-    /** Raw, since `updated_at` tells when the purchase itself last changed. */
+    /** Raw SQL, because `updated_at` is the time of the last change of the purchase itself. */
     async markPublished(ids: string[]): Promise<void> {
       await prisma.$executeRaw`
         WITH theirs AS MATERIALIZED (
@@ -94,16 +86,16 @@ export async function connectRepository(config: DatabaseConfig) {
         UPDATE purchases SET published_at = now() FROM theirs WHERE purchases.id = theirs.id`
     },
 
-    /** Rows whose event is missing, oldest first; younger ones than `olderThanMs` may be on their way. */
+    /** Released rows whose event is missing, oldest first; younger ones than `olderThanMs` may be on their way. */
     unpublished: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
       prisma.purchase.findMany({
-        where: { publishedAt: null, createdAt: { lt: new Date(Date.now() - olderThanMs) } },
-        orderBy: { createdAt: 'asc' },
+        where: { publishedAt: null, releasedAt: { lt: new Date(Date.now() - olderThanMs) } },
+        orderBy: { releasedAt: 'asc' },
         take: limit,
       }),
 
     /** Adds the steps that are not there yet, and moves accepted purchases on; one round trip. */
-    async addProgress(steps: Progress[]): Promise<void> {
+    async addProgress(steps: ReportedStep[]): Promise<void> {
       await prisma.$executeRaw`
         WITH given AS (
           SELECT * FROM jsonb_to_recordset(${JSON.stringify(steps)}::jsonb) AS step ("purchaseId" uuid,
@@ -119,28 +111,56 @@ export async function connectRepository(config: DatabaseConfig) {
         INSERT INTO purchase_steps (purchase_id, sequence, name, outcome, reason, at)
         SELECT id, sequence, name, outcome, given.reason, at
         FROM given JOIN purchases ON id = "purchaseId"
+        ORDER BY id, sequence
         ON CONFLICT DO NOTHING`
     },
 
-    /** Ends purchases, each once; those that have ended stay as they are. The ids of those that ended now. */
-    async end(ends: PurchaseEnded[]): Promise<Set<string>> {
-      const rows = await prisma.$queryRaw<{ id: string }[]>`
+    /**
+     * Ends purchases, each once, with their steps; those that have ended stay as they are. Where a reply stored a
+     * step before, the end decides: its saga may have stopped waiting. The ids of those that ended now, each with
+     * the time of its release, and whether any purchase waits for its turn.
+     */
+    async end(
+      ends: (Omit<PurchaseEnded, 'steps'> & { steps: EndedStep[] })[],
+    ): Promise<{ ended: Map<string, Date | null>; hasQueue: boolean }> {
+      const rows = await prisma.$queryRaw<EndedRow[]>`
         WITH given AS (
           SELECT * FROM jsonb_to_recordset(${JSON.stringify(ends)}::jsonb) AS ended (purchase_id uuid,
-            status text, reason text, failed_step text)
+            status text, reason text, failed_step text, steps jsonb)
         ), unfinished AS MATERIALIZED (
           SELECT id FROM purchases
           WHERE id IN (SELECT purchase_id FROM given) AND status IN ('ACCEPTED', 'PROCESSING')
           ORDER BY id FOR NO KEY UPDATE
+        ), told AS (
+          INSERT INTO purchase_steps (purchase_id, sequence, name, outcome, reason, at)
+          SELECT id, sequence, name, outcome, step.reason, COALESCE(at, now())
+          FROM given JOIN unfinished ON id = purchase_id,
+            jsonb_to_recordset(steps) AS step (sequence int, name text, outcome text, reason text,
+              at timestamptz)
+          ORDER BY id, sequence
+          ON CONFLICT (purchase_id, sequence) DO UPDATE
+          SET outcome = excluded.outcome, reason = excluded.reason, at = excluded.at
+          WHERE excluded.at <> now()
+            AND (purchase_steps.outcome <> excluded.outcome OR purchase_steps.at > excluded.at)
+        ), unsold AS (
+          UPDATE sales SET ended_as = given.status
+          FROM given JOIN unfinished ON unfinished.id = given.purchase_id
+          WHERE sales.purchase_id = unfinished.id AND given.status <> 'COMPLETED'
         )
         UPDATE purchases SET status = given.status, reason = given.reason,
           failed_step = given.failed_step, needs_attention_at = NULL, updated_at = now()
         FROM given JOIN unfinished ON unfinished.id = given.purchase_id
-        WHERE purchases.id = unfinished.id RETURNING purchases.id`
-      return new Set(rows.map(({ id }) => id))
+        WHERE purchases.id = unfinished.id
+        RETURNING purchases.id, purchases.released_at, EXISTS (SELECT FROM purchases AS waiting
+          WHERE waiting.released_at IS NULL AND waiting.published_at IS NULL
+          AND waiting.status = 'ACCEPTED') AS has_queue`
+      return {
+        ended: new Map(rows.map(({ id, released_at }) => [id, released_at])),
+        hasQueue: rows.some(({ has_queue }) => has_queue),
+      }
     },
 
-    /** Notes the wish to cancel on a purchase that has not ended; null when the customer has no such purchase. */
+    /** Stores the cancel request on a purchase that has not ended; null when the customer has no such purchase. */
     async requestCancel(id: string, customerId: string): Promise<Purchase | null> {
       await prisma.purchase.updateMany({
         where: { id, customerId, status: open, cancelRequestedAt: null },
@@ -149,21 +169,12 @@ export async function connectRepository(config: DatabaseConfig) {
       return prisma.purchase.findUnique({ where: { id, customerId } })
     },
 
-    /** The saga has heard of the wish, or (`granted` false) it came too late and is as if it had not been. */
+    /** The saga has received the cancel request, or (`granted` false) it came too late and is removed. */
     async cancelDelivered(id: string, granted: boolean): Promise<void> {
       await prisma.purchase.updateMany({
         where: { id, status: open },
         data: granted ? { cancelDeliveredAt: new Date() } : { cancelRequestedAt: null },
       })
-    },
-
-    /** Those of them that have not ended and whose customer has asked to cancel. */
-    async cancelWished(ids: string[]): Promise<string[]> {
-      const rows = await prisma.purchase.findMany({
-        where: { id: { in: ids }, status: open, NOT: { cancelRequestedAt: null } },
-        select: { id: true },
-      })
-      return rows.map(({ id }) => id)
     },
 
     undeliveredCancels: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
@@ -177,15 +188,28 @@ export async function connectRepository(config: DatabaseConfig) {
         take: limit,
       }),
 
-    /** Purchases that have not moved for a time and of which no operator was told. */
-    unmoved: (olderThanMs: number, limit: number): Promise<Purchase[]> =>
+    /**
+     * Released purchases without progress for a time, after the purchase `after`. They include purchases that operators
+     * were notified of: the saga may be missing.
+     */
+    unmoved: (
+      olderThanMs: number,
+      limit: number,
+      after?: Pick<Purchase, 'id' | 'updatedAt'>,
+    ): Promise<Purchase[]> =>
       prisma.purchase.findMany({
         where: {
           status: open,
-          updatedAt: { lt: new Date(Date.now() - olderThanMs) },
-          needsAttentionAt: null,
+          updatedAt: {
+            lt: new Date(Date.now() - olderThanMs),
+            ...(after && { gte: after.updatedAt }),
+          },
+          NOT: { releasedAt: null, publishedAt: null },
+          ...(after && {
+            OR: [{ updatedAt: { gt: after.updatedAt } }, { id: { gt: after.id } }],
+          }),
         },
-        orderBy: { updatedAt: 'asc' },
+        orderBy: [{ updatedAt: 'asc' }, { id: 'asc' }],
         take: limit,
       }),
 
@@ -206,9 +230,9 @@ export async function connectRepository(config: DatabaseConfig) {
     },
 
     /** Also for a purchase that has ended: settling it may be what does not go on. */
-    async flag(id: string): Promise<void> {
+    async flag(id: string, reason: string): Promise<void> {
       await prisma.$executeRaw`
-        UPDATE purchases SET needs_attention_at = now()
+        UPDATE purchases SET needs_attention_at = now(), attention_reason = ${reason}
         WHERE id = ${id}::uuid AND needs_attention_at IS NULL`
     },
 
@@ -228,13 +252,7 @@ export async function connectRepository(config: DatabaseConfig) {
       ])
     },
 
-    listActions: (purchaseId: string): Promise<PurchaseAction[]> =>
-      prisma.purchaseAction.findMany({
-        where: { purchaseId },
-        orderBy: [{ at: 'asc' }, { actionId: 'asc' }],
-      }),
-
-    answers: () => databaseAnswers(prisma),
+    isReachable: () => isDatabaseReachable(prisma),
     close: () => prisma.$disconnect(),
   }
 }

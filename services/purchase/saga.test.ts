@@ -1,208 +1,38 @@
 import assert from 'node:assert/strict'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { createAuthentication } from '../../shared/auth.ts'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
-import { auditRoutes, type Purchase, purchaseRoutes } from '../../shared/contracts/purchase.ts'
-import { AppError } from '../../shared/errors.ts'
-import { startHttpServer } from '../../shared/http.ts'
-import { newId } from '../../shared/ids.ts'
-import { createLogger } from '../../shared/logger.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import { createOperatorAuthentication } from '../../shared/operators.ts'
-import type { Outgoing } from '../../shared/publisher.ts'
-import { createTestDatabase } from '../../test/helpers/database.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import type { Outgoing } from '../../shared/messaging/bus.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { operators } from '../../test/helpers/operators.ts'
-import { buildPurchase } from '../../test/helpers/purchases.ts'
-import { connectTestRedis } from '../../test/helpers/redis.ts'
+import { endOf, openPurchaseHttp, type PurchaseHttp } from '../../test/helpers/purchase-http.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
 import { createGrpcHandlers } from './grpc.ts'
-import { createHandlers } from './http.ts'
-import { createProgressFeed } from './progress-feed.ts'
-import { connectRepository, type Repository } from './repository.ts'
-import { createPurchaseService, type PurchaseService } from './service.ts'
 
-const logger = createLogger('purchase', 'silent')
-
-describe('a purchase and its saga', function () {
-  this.timeout(20_000)
-
-  const open = new AsyncDisposableStack()
-  /** What the orchestrator says of a purchase; without a word it is away. */
-  const verdicts = new Map<string, string>()
-  const wishes: string[] = []
+describe('a purchase and its saga', () => {
   const published: Outgoing[] = []
-  let repository: Repository
-  let service: PurchaseService
-  let base: string
+  let shop: PurchaseHttp
 
   before(async () => {
-    const database = open.adopt(await createTestDatabase('purchase'), (it) => it.close())
-    repository = open.adopt(
-      await connectRepository({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: 4 }),
-      (it) => it.close(),
-    )
-    // Nobody is there: a saga does not need it.
-    const redis = open.adopt(await connectTestRedis(['127.0.0.1:1']), (it) => it.close())
-    const feed = open.adopt(createProgressFeed({ ...redis, repository }), (it) => it.close())
-    service = createPurchaseService({
-      repository,
-      feed,
-      accounts: { Authenticate: () => Promise.reject(new Error('nobody buys here')), close() {} },
-      products: {
-        GetProducts: async () => ({ products: [] }),
-        CheckProducts: async () => ({ checks: [] }),
-        close() {},
-      },
-      sagas: {
-        async Cancel({ purchase_id }) {
-          wishes.push(purchase_id)
-          const verdict = verdicts.get(purchase_id)
-          if (!verdict) throw new AppError('unavailable', 'the saga does not answer')
-          return { verdict }
-        },
-      },
+    shop = await openPurchaseHttp({
+      overdueMs: 1,
       publish: async (_topic, message) => {
         published.push(message)
       },
-      currencyCode: 'VND',
-      requireVerifiedEmail: false,
-      overdueMs: 1,
-      logger,
-    })
-    const http = await startHttpServer({
-      host: '127.0.0.1',
-      port: 0,
-      logger,
-      metrics: createMetrics('purchase'),
-      health: {},
-      routes: { ...purchaseRoutes, ...auditRoutes },
-      handlers: createHandlers(service),
-      authenticate: createAuthentication(testTokens.config),
-      authenticateOperator: createOperatorAuthentication(operators.config),
-    })
-    open.defer(() => http.close())
-    base = `http://127.0.0.1:${http.port}/api/v1`
-  })
-
-  after(() => open.disposeAsync())
-
-  async function request(caller: string, path: string, method = 'GET') {
-    const headers = { authorization: `Bearer ${testTokens.tokenFor(caller)}` }
-    const response = await fetch(base + path, { method, headers })
-    return { status: response.status, body: (await response.json()) as Purchase }
-  }
-
-  async function bought() {
-    const accepted = buildPurchase()
-    await repository.insert([{ accepted, idempotencyKey: null, bodyHash: 'hash' }])
-    return { id: accepted.purchase_id, caller: accepted.customer_id }
-  }
-
-  const endOf = (id: string, status: PurchaseEnded['status']): PurchaseEnded => ({
-    purchase_id: id,
-    customer_id: null,
-    status,
-    reason: null,
-    failed_step: null,
-  })
-
-  describe('cancelling', () => {
-    const cancel = (caller: string, id: string) =>
-      request(caller, `/purchases/${id}/cancel`, 'POST')
-
-    it('is a wish that shows at once and is told to the saga', async () => {
-      const { caller, id } = await bought()
-      verdicts.set(id, 'CANCELLING')
-
-      const answers = [await cancel(caller, id), await cancel(caller, id)]
-      const shown = await request(caller, `/purchases/${id}`)
-
-      assert.deepEqual(
-        answers.map(({ status, body }) => [status, body.status, body.purchase_id]),
-        [
-          [202, 'CANCELLING', id],
-          [202, 'CANCELLING', id],
-        ],
-      )
-      assert.equal(shown.body.status, 'CANCELLING')
-      assert.equal(wishes.filter((wish) => wish === id).length, 1)
-    })
-
-    it('is told to a saga that asks, until the purchase has ended', async () => {
-      const { caller, id } = await bought()
-      const { CancelWished } = createGrpcHandlers(service)
-      const wished = async (purchase_id = id) =>
-        (await CancelWished({ purchase_ids: [newId(), purchase_id] })).wished.includes(purchase_id)
-
-      const before = await wished()
-      await cancel(caller, id)
-      const after = await wished()
-      await service.end(endOf(id, 'CANCELLED'))
-
-      assert.deepEqual([before, after, await wished()], [false, true, false])
-      assert.equal(await wished(newId()), false)
-      await assert.rejects(wished('none'), AppError)
-    })
-
-    it('is kept while nobody hears it, and told later', async () => {
-      const { caller, id } = await bought()
-
-      const answer = await cancel(caller, id)
-      verdicts.set(id, 'CANCELLING')
-      await waitFor('the sweep', async () => {
-        await service.deliverCancels()
-        return wishes.filter((wish) => wish === id).length === 2
-      })
-      await service.deliverCancels()
-
-      assert.equal(answer.status, 202)
-      assert.equal(answer.body.status, 'CANCELLING')
-      assert.equal(wishes.filter((wish) => wish === id).length, 2)
-    })
-
-    it('comes too late when it is paid for', async () => {
-      const { caller, id } = await bought()
-      verdicts.set(id, 'COMPLETED')
-
-      const answer = await cancel(caller, id)
-      const shown = await request(caller, `/purchases/${id}`)
-
-      assert.equal(answer.status, 409)
-      assert.notEqual(shown.body.status, 'CANCELLING')
-    })
-
-    it('of a purchase that has ended says so', async () => {
-      for (const [status, expected] of [
-        ['COMPLETED', 409],
-        ['REJECTED', 409],
-        ['CANCELLED', 202],
-      ] as const) {
-        const { caller, id } = await bought()
-        await service.end(endOf(id, status))
-
-        const answer = await cancel(caller, id)
-
-        assert.equal(answer.status, expected)
-        if (expected === 202) assert.equal(answer.body.status, status)
-        assert.ok(!wishes.includes(id))
-      }
-    })
-
-    it("is for one's own purchases only", async () => {
-      const { id } = await bought()
-
-      assert.equal((await cancel(newId(), id)).status, 404)
-      assert.equal((await cancel(newId(), newId())).status, 404)
     })
   })
+
+  after(() => shop.close())
+
+  const end = (id: string, status: PurchaseEnded['status']) =>
+    shop.service.progress.end(endOf({ id, customerId: null }, status))
 
   it('shows that it needs attention until it has ended', async () => {
-    const { caller, id } = await bought()
-    const shown = async () => (await request(caller, `/purchases/${id}`)).body
+    const { customerId, id } = await shop.stored()
+    const shown = async () => (await shop.request(customerId, `/${id}`)).body
     const before = await shown()
-    await service.flag(id)
+    await shop.service.progress.flag(id, 'undo_stuck')
     const flagged = await shown()
-    await service.end(endOf(id, 'REJECTED'))
+    await end(id, 'REJECTED')
 
     assert.equal(before.needs_attention, false)
     assert.equal(flagged.needs_attention, true)
@@ -210,10 +40,58 @@ describe('a purchase and its saga', function () {
     assert.equal((await shown()).needs_attention, false)
   })
 
+  it('shows operators all of its row, and why it needs attention, longest first', async () => {
+    const { GetRecord, ListAttention } = createGrpcHandlers(shop.repository)
+    const [first, second] = [await shop.stored(), await shop.stored()]
+    await shop.service.progress.flag(first.id, 'undo_stuck')
+    await shop.service.progress.flag(second.id, 'saga_overdue')
+    await shop.service.progress.flag(first.id, 'saga_broken')
+
+    const record = await GetRecord({ purchase_id: first.id })
+    const { purchases } = await ListAttention({ limit: 100 })
+
+    const flagged = purchases.filter((one) => [first.id, second.id].includes(one.purchase_id))
+    assert.deepEqual(
+      flagged.map(({ purchase_id, reason }) => [purchase_id, reason]),
+      [
+        [first.id, 'undo_stuck'],
+        [second.id, 'saga_overdue'],
+      ],
+    )
+    assert.equal(flagged[0]?.since, record.needs_attention_at)
+    assert.deepEqual([record.attention_reason, record.reason], ['undo_stuck', ''])
+    assert.equal(record.accepted.customer_id, first.customerId)
+    assert.ok(record.created_at > 0 && record.cancel_requested_at === 0)
+    await assert.rejects(GetRecord({ purchase_id: newId() }), { kind: 'not_found' })
+    await assert.rejects(ListAttention({ limit: 101 }), { kind: 'invalid' })
+  })
+
+  it('is counted by how far it is, once', async () => {
+    const { CountOpen } = createGrpcHandlers(shop.repository)
+    const before = await CountOpen({})
+    const { customerId, id } = await shop.stored()
+    const accepted = await CountOpen({})
+    const step = { sequence: 10, name: 'reserve-stock', outcome: 'done', reason: null }
+    await shop.service.progress.addStep({ ...step, purchaseId: id, at: new Date() })
+    const processing = await CountOpen({})
+    await shop.repository.requestCancel(id, customerId)
+    const cancelling = await CountOpen({})
+    await end(id, 'CANCELLED')
+
+    assert.deepEqual(
+      [accepted.accepted, processing.processing, cancelling.cancelling],
+      [before.accepted + 1, before.processing + 1, before.cancelling + 1],
+    )
+    assert.ok(accepted.oldest_at > 0 && accepted.oldest_at <= Date.now())
+    const { oldest_at: _, ...ended } = await CountOpen({})
+    const { oldest_at: __, ...counts } = before
+    assert.deepEqual(ended, counts)
+  })
+
   it('keeps what operators did, once, and shows it to operators only', async () => {
-    const { caller, id } = await bought()
-    await service.end(endOf(id, 'COMPLETED'))
-    await service.flag(id)
+    const { customerId, id } = await shop.stored()
+    await end(id, 'COMPLETED')
+    await shop.service.progress.flag(id, 'undo_stuck')
     const acted = {
       action_id: newId(),
       purchase_id: id,
@@ -223,37 +101,44 @@ describe('a purchase and its saga', function () {
       note: 'settled by hand',
       at: new Date().toISOString(),
     }
-    await service.noteAction(acted)
-    await service.noteAction(acted)
+    await shop.service.audit.add(acted)
+    await shop.service.audit.add(acted)
 
     const audit = (token: string) =>
-      fetch(`${base}/audit/${id}`, { headers: { authorization: `Bearer ${token}` } })
+      fetch(`${shop.base}/audit/${id}`, { headers: { authorization: `Bearer ${token}` } })
     const told = await audit(operators.token)
     const { purchase_id: _, ...kept } = acted
     assert.deepEqual(await told.json(), { items: [kept] })
-    assert.equal((await audit(testTokens.tokenFor(caller))).status, 401)
-    const { body } = await request(caller, `/purchases/${id}`)
+    assert.equal((await audit(testTokens.tokenFor(customerId))).status, 401)
+    const { body } = await shop.request(customerId, `/${id}`)
     assert.equal(body.needs_attention, false)
   })
 
   it('that is paid for has its end asked for, once in a while, until it comes', async () => {
-    const paid = await bought()
-    const unpaid = await bought()
-    const fresh = await bought()
-    const ended = await bought()
+    const paid = await shop.stored()
+    const unpaid = await shop.stored()
+    const fresh = await shop.stored()
+    const ended = await shop.stored()
     const longAgo = new Date(Date.now() - 60_000)
     const step = (id: string, sequence: number, name: string, at: Date) =>
-      service.addProgress({ purchaseId: id, sequence, name, outcome: 'done', reason: null, at })
+      shop.service.progress.addStep({
+        purchaseId: id,
+        sequence,
+        name,
+        outcome: 'done',
+        reason: null,
+        at,
+      })
     await Promise.all([
       step(paid.id, 30, 'take-payment', longAgo),
       step(unpaid.id, 20, 'create-order', longAgo),
       step(fresh.id, 30, 'take-payment', new Date()),
       step(ended.id, 30, 'take-payment', longAgo),
     ])
-    await service.end(endOf(ended.id, 'COMPLETED'))
+    await end(ended.id, 'COMPLETED')
 
-    await service.askForEnds()
-    await service.askForEnds()
+    await shop.service.stalled.askForEnds()
+    await shop.service.stalled.askForEnds()
 
     const asked = published.filter(({ headers }) => headers?.event === 'settlementOverdue')
     const ids = [paid, unpaid, fresh, ended].map(({ id }) => id)
@@ -263,21 +148,20 @@ describe('a purchase and its saga', function () {
     )
   })
 
-  it('that stands still is published again and its end asked for, until somebody was told', async () => {
-    const { id } = await bought()
+  it('that is stalled is published again and its end asked for, also when an operator was told', async () => {
+    const { id } = await shop.stored()
     const eventsOf = () =>
       published.filter(({ key }) => key === id).map(({ headers }) => headers?.event)
+    const twice = ['purchaseAccepted', 'settlementOverdue']
 
     await waitFor('the sweep', async () => {
-      await service.askAfterOverdue()
+      await shop.service.stalled.restart()
       return eventsOf().length > 0
     })
-    const told = eventsOf()
-    await service.flag(id)
-    const before = eventsOf().length
-    await service.askAfterOverdue()
+    assert.deepEqual(eventsOf(), twice)
+    await shop.service.progress.flag(id, 'undo_stuck')
+    await shop.service.stalled.restart()
 
-    assert.deepEqual(told, ['purchaseAccepted', 'settlementOverdue'])
-    assert.equal(eventsOf().length, before)
+    assert.deepEqual(eventsOf(), [...twice, ...twice])
   })
 })

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
-import { createAuthentication } from '../../shared/auth.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
-import { connectGrpc, startGrpcServer } from '../../shared/grpc.ts'
-import { startHttpServer } from '../../shared/http.ts'
-import { newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import { testTokens } from '../../test/helpers/tokens.ts'
+import { connectGrpc } from '../../shared/grpc/client.ts'
+import { startGrpcServer } from '../../shared/grpc/server.ts'
+import { createAuthentication } from '../../shared/http/auth.ts'
+import { startHttpServer } from '../../shared/http/server.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
+import { serviceDefaults } from '../../test/helpers/purchase-service.ts'
+import { testSessions, testTokens } from '../../test/helpers/tokens.ts'
 import { createHandlers } from './http.ts'
 import { createPurchaseService } from './service.ts'
 
@@ -25,15 +27,6 @@ describe('buying while product', function () {
   before(async () => {
     const serve = async <T extends { close(): Promise<void> }>(server: Promise<T>) =>
       open.adopt(await server, (it) => it.close())
-    const auth = await serve(
-      startGrpcServer({
-        service: 'auth',
-        host,
-        port: 0,
-        logger,
-        handlers: { Authenticate: async () => ({ account_id: newId(), email_verified: true }) },
-      }),
-    )
     const product = await serve(
       startGrpcServer({
         service: 'product',
@@ -42,30 +35,35 @@ describe('buying while product', function () {
         logger,
         handlers: {
           CheckProducts: async () => ({ checks: [] }),
+          GetHolds: async () => ({ holds: [] }),
+          WithdrawProducts: async () => ({ withdrawn: 0 }),
           async GetProducts({ product_ids }) {
             asked += 1
             await gate.promise
             return {
-              products: product_ids.map((id) => ({ id, account_id: '', name: 'Tea', price: 1 })),
+              products: product_ids.map((id) => ({
+                id,
+                account_id: id,
+                name: 'Tea',
+                price: 1,
+                withdrawn: false,
+                stock: 1_000,
+              })),
             }
           },
         },
       }),
     )
     const service = createPurchaseService({
+      ...serviceDefaults(),
       repository: { findByKey: async () => null } as never,
-      accounts: open.adopt(connectGrpc('auth', `${host}:${auth.port}`), (it) => it.close()),
       products: open.adopt(
         connectGrpc('product', `${host}:${product.port}`, { deadlineMs }),
         (it) => it.close(),
       ),
       sagas: {} as never,
       feed: {} as never,
-      overdueMs: 300_000,
       publish: async () => undefined,
-      currencyCode: 'VND',
-      requireVerifiedEmail: false,
-      logger,
     })
     const http = await serve(
       startHttpServer({
@@ -76,6 +74,7 @@ describe('buying while product', function () {
         routes: purchaseRoutes,
         handlers: createHandlers(service),
         authenticate: createAuthentication(testTokens.config),
+        sessions: testSessions(),
         health: {},
       }),
     )

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { pino } from 'pino'
-import type { Caller } from '../../shared/auth.ts'
 import type { CreatePurchase } from '../../shared/contracts/purchase.ts'
-import { createPurchaseService } from './service.ts'
+import type { Caller } from '../../shared/http/auth.ts'
+import { checkoutDefaults } from '../../test/helpers/purchase-service.ts'
+import { createCheckout } from './checkout.ts'
 
 class StoredError extends Error {
   override name = 'StoredError'
@@ -20,28 +20,24 @@ function buy({ required, verified }: { required: boolean; verified: boolean }, k
   const stored = async () => {
     throw new StoredError()
   }
-  const service = createPurchaseService({
+  const { create } = createCheckout({
+    ...checkoutDefaults(),
     repository: { insert: stored, findByKey: async () => null } as never,
-    feed: {} as never,
-    accounts: {
-      Authenticate: async () => ({ account_id: caller.accountId, email_verified: verified }),
-      close() {},
-    },
     products: {
-      CheckProducts: async () => ({ checks: [] }),
       GetProducts: async ({ product_ids }) => ({
-        products: product_ids.map((id) => ({ id, account_id: '', name: 'Tea', price: 1 })),
+        products: product_ids.map((id) => ({
+          id,
+          account_id: id,
+          name: 'Tea',
+          price: 1,
+          withdrawn: false,
+          stock: 1_000,
+        })),
       }),
-      close() {},
     },
-    sagas: { Cancel: async () => ({ verdict: 'CANCELLING' }) },
-    overdueMs: 300_000,
-    publish: async () => undefined,
-    currencyCode: 'VND',
     requireVerifiedEmail: required,
-    logger: pino({ level: 'silent' }),
   })
-  return service.create(caller, body, key)
+  return create({ ...caller, emailVerified: verified }, body, key)
 }
 
 describe('a purchase by a customer', () => {

@@ -1,49 +1,74 @@
 import { z } from 'zod'
-import type { Routes } from '../route.ts'
-import { text } from './text.ts'
+import { Email } from './email.ts'
+import { AccountExport, DeletionRequested, Delivery, Personal } from './personal-data.ts'
+import type { Routes } from './route.ts'
+import { password, text } from './text.ts'
 
 const name = text(100)
 
-const Profile = z.strictObject({
-  first_name: name,
-  last_name: name,
-  address: text(500),
-  phone_number: z
-    .string()
-    .regex(/^\+?[0-9]{7,15}$/, 'must be 7 to 15 digits, with + in front or not'),
-})
+/** What the document shows. */
+const person = {
+  first_name: 'Mai',
+  last_name: 'Nguyễn',
+  address: '12 Lê Lợi, Huế',
+  phone_number: '+84901234567',
+}
+const email = 'mai@example.com'
+const secret = 'correct horse battery'
+const code = '482913'
 
-/** Stored lower case: two spellings of one address are one account. */
-const Email = z.string().trim().toLowerCase().max(254).pipe(z.email()).meta({ format: 'email' })
+const Profile = z
+  .strictObject({
+    first_name: name,
+    last_name: name,
+    address: text(500, { lines: 'many' }),
+    phone_number: z
+      .string()
+      .regex(/^\+?[0-9]{7,15}$/, 'must be 7 to 15 digits, with + in front or not'),
+  })
+  .meta({ examples: [person] })
 
 /**
  * At least 8 characters and no other rule of composition (ASVS 6.2.1, 6.2.5); the bound keeps hashing cheap. That it
  * is none of the most common ones (6.2.4) is for account to say, which has the list.
  */
-const NewPassword = z.string().min(8).max(128)
+const NewPassword = password(8, 128)
 
-export const Register = Profile.extend({ email: Email, password: NewPassword })
+export const Register = Profile.extend({ email: Email, password: NewPassword }).meta({
+  examples: [{ ...person, email, password: secret }],
+})
 export type Register = z.infer<typeof Register>
 
-export const Login = z.strictObject({ email: Email, password: z.string().min(1).max(128) })
+export const Login = z
+  .strictObject({ email: Email, password: password(1, 128) })
+  .meta({ examples: [{ email, password: secret }] })
 export type Login = z.infer<typeof Login>
 
-export const Refresh = z.strictObject({ refresh_token: z.string().min(1).max(512) })
+/** Our tokens are base64url; other text is refused without a lookup. */
+const Token = z.string().regex(/^[\w-]{1,512}$/, 'must be a token that this service issued')
+
+export const Refresh = z
+  .strictObject({ refresh_token: Token })
+  .meta({ examples: [{ refresh_token: 'q3Zk0b8vT1mXw5y7' }] })
 export type Refresh = z.infer<typeof Refresh>
 
-/** As it stands in the mail. */
+/** As it is in the e-mail. */
 const Code = z
   .string()
   .trim()
   .regex(/^[0-9]{6}$/, 'must be the 6 digits of the mail')
 
-export const VerifyEmail = z.strictObject({ email: Email, code: Code })
+export const VerifyEmail = z
+  .strictObject({ email: Email, code: Code })
+  .meta({ examples: [{ email, code }] })
 export type VerifyEmail = z.infer<typeof VerifyEmail>
 
-export const EmailOnly = z.strictObject({ email: Email })
+export const EmailOnly = z.strictObject({ email: Email }).meta({ examples: [{ email }] })
 export type EmailOnly = z.infer<typeof EmailOnly>
 
-export const ResetPassword = z.strictObject({ email: Email, code: Code, password: NewPassword })
+export const ResetPassword = z
+  .strictObject({ email: Email, code: Code, password: NewPassword })
+  .meta({ examples: [{ email, code, password: secret }] })
 export type ResetPassword = z.infer<typeof ResetPassword>
 
 export const Logout = z.strictObject({
@@ -66,19 +91,17 @@ export const TokenPair = z.object({
 })
 export type TokenPair = z.infer<typeof TokenPair>
 
+/** What a page is told of its session. The refresh token is in a cookie that its scripts cannot read. */
+export const BrowserSession = TokenPair.omit({ refresh_token: true })
+export type BrowserSession = z.infer<typeof BrowserSession>
+
 export const UpdatePersonal = Profile
 export type UpdatePersonal = z.infer<typeof UpdatePersonal>
 
-export const Personal = Profile.extend({
-  id: z.uuid(),
-  email: z.string(),
-  email_verified: z.boolean(),
+export const UpdateDelivery = Profile.pick({ address: true, phone_number: true }).meta({
+  examples: [{ address: person.address, phone_number: person.phone_number }],
 })
-export type Personal = z.infer<typeof Personal>
-
-/** Where a purchase goes, and whom to call. */
-export const Delivery = Profile.pick({ address: true, phone_number: true })
-export type Delivery = z.infer<typeof Delivery>
+export type UpdateDelivery = z.infer<typeof UpdateDelivery>
 
 const personal = {
   path: '/account/customer/personal',
@@ -102,6 +125,7 @@ export const accountRoutes = {
     summary: 'Register an account',
     body: Register,
     status: 201,
+    location: '/account/customer/personal',
     response: TokenPair,
     errors: ['conflict'],
   },
@@ -132,6 +156,49 @@ export const accountRoutes = {
     body: Logout,
     status: 204,
     response: z.void(),
+  },
+  registerInBrowser: {
+    method: 'post',
+    path: '/account/session/register',
+    limit: 'register',
+    summary: 'Register an account in a browser: the refresh token is a cookie',
+    body: Register,
+    cookies: true,
+    status: 201,
+    location: '/account/customer/personal',
+    response: BrowserSession,
+    errors: ['forbidden', 'conflict'],
+  },
+  loginInBrowser: {
+    method: 'post',
+    path: '/account/session/login',
+    limit: 'login',
+    summary: 'Log in in a browser: the refresh token is a cookie',
+    body: Login,
+    cookies: true,
+    status: 200,
+    response: BrowserSession,
+    errors: ['forbidden', 'unauthorized'],
+  },
+  refreshInBrowser: {
+    method: 'post',
+    path: '/account/session/refresh',
+    summary: 'Exchange the refresh token of the cookie for a new one and an access token',
+    cookies: true,
+    status: 200,
+    response: BrowserSession,
+    errors: ['forbidden', 'unauthorized'],
+  },
+  logoutInBrowser: {
+    method: 'post',
+    path: '/account/session/logout',
+    summary: 'End the session of this browser and remove its cookies',
+    auth: true,
+    body: Logout,
+    cookies: true,
+    status: 204,
+    response: z.void(),
+    errors: ['forbidden'],
   },
   verifyEmail: {
     method: 'post',
@@ -171,6 +238,26 @@ export const accountRoutes = {
     response: z.void(),
     errors: ['unprocessable'],
   },
+  exportAccount: {
+    method: 'get',
+    path: '/account/export',
+    summary: 'All that account stores of the caller, and where the other services show the rest',
+    auth: true,
+    status: 200,
+    response: AccountExport,
+  },
+  deleteAccount: {
+    method: 'post',
+    path: '/account/delete',
+    limit: 'login',
+    summary:
+      'Delete the account, given its email address and password again: sessions end now, the person is removed when open purchases have ended',
+    auth: true,
+    body: Login,
+    status: 202,
+    response: DeletionRequested,
+    errors: ['unauthorized'],
+  },
   getPersonal: { ...personal, method: 'get', summary: 'Personal information of the caller' },
   /** The README's curl has `--data-raw ''`, which makes it a POST. */
   postPersonal: { ...personal, method: 'post', summary: 'The same, for clients that send a body' },
@@ -185,6 +272,6 @@ export const accountRoutes = {
     ...delivery,
     method: 'put',
     summary: 'Replace the address and the phone number',
-    body: Delivery,
+    body: UpdateDelivery,
   },
 } as const satisfies Routes

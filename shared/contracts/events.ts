@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { Amount, PricedLine } from './commands.ts'
+import { Amount, currencyCode, maxLines, PricedLine, RefundEnd, word } from './commands.ts'
 import { EmailRequested } from './mail.ts'
+import { storable } from './text.ts'
 import type { Topic } from './topics.ts'
 
 /** How a purchase can end (I3). The workflow returns one of these and never fails. */
@@ -11,19 +12,26 @@ export type TerminalStatus = z.infer<typeof TerminalStatus>
 export const PurchaseAccepted = z.object({
   purchase_id: z.uuid(),
   customer_id: z.uuid(),
-  lines: z.array(PricedLine).min(1),
+  lines: z.array(PricedLine).min(1).max(maxLines),
   amount: Amount,
-  currency_code: z.string().length(3),
-  payment_method: z.string().min(1),
+  currency_code: currencyCode,
+  payment_method: word.min(1),
 })
 export type PurchaseAccepted = z.infer<typeof PurchaseAccepted>
 
-/** A participant holds something of a purchase for too long without hearing how the purchase ended. */
+/** A participant has held something of a purchase for too long without an announcement of its end. */
 export const SettlementOverdue = z.object({ purchase_id: z.uuid() })
 export type SettlementOverdue = z.infer<typeof SettlementOverdue>
 
-/** The customer does not want a purchase any more; for the orchestrator in which its saga waits for a reply. */
-export const CancelWished = z.object({ purchase_id: z.uuid() })
+/** The result of one step. `timeout`: no reply came, and `at` is when the saga stopped waiting. */
+export const StepOutcome = z.object({
+  step: word,
+  outcome: z.enum(['done', 'rejected', 'timeout']),
+  reason: word.nullable(),
+  /** When the participant sent its reply, by its own clock. */
+  at: z.iso.datetime(),
+})
+export type StepOutcome = z.infer<typeof StepOutcome>
 
 /** The end of a purchase; participants settle what they hold for it. */
 export const PurchaseEnded = z.object({
@@ -31,19 +39,22 @@ export const PurchaseEnded = z.object({
   /** Null when the accepted purchase could not be read, which ended it. */
   customer_id: z.uuid().nullable(),
   status: TerminalStatus,
-  reason: z.string().nullable(),
-  failed_step: z.string().nullable(),
+  reason: word.nullable(),
+  failed_step: word.nullable(),
+  /** Every step that the saga took. Ends that an earlier version announced have none. */
+  steps: z.array(StepOutcome).max(100).optional(),
 })
 export type PurchaseEnded = z.infer<typeof PurchaseEnded>
 
-/** Something of a purchase cannot go on by itself. It may go on all the same, and says so by ending. */
+/** A purchase cannot continue without an operator. If it does continue, its end is announced as usual. */
 export const AttentionNeeded = z.object({
   purchase_id: z.uuid(),
-  /** The undos that are stuck, as far as it is about undos. */
-  steps: z.array(z.string()),
+  /** The stuck undos, if undos are the reason. */
+  steps: z.array(word).max(maxLines),
   reason: z.enum([
     'undo_stuck',
     'undo_poisoned',
+    'refund_stuck',
     'settlement_poisoned',
     'saga_overdue',
     'saga_broken',
@@ -51,18 +62,48 @@ export const AttentionNeeded = z.object({
 })
 export type AttentionNeeded = z.infer<typeof AttentionNeeded>
 
-/** What was done to a purchase by hand, or by a sweep in the place of a hand. */
+/** An action on a purchase by an operator, or by a sweep instead of an operator. */
 export const OperatorActed = z.object({
-  action_id: z.string().min(1),
+  action_id: word.min(1),
   purchase_id: z.uuid(),
-  operator: z.string().min(1),
+  operator: word.min(1),
   action: z.enum(['retry', 'resolve', 'cancel', 'reset']),
   /** Null: all that was stuck, or the whole purchase. */
-  step: z.string().nullable(),
-  note: z.string().nullable(),
+  step: word.nullable(),
+  note: storable(2_000).nullable(),
   at: z.iso.datetime(),
 })
 export type OperatorActed = z.infer<typeof OperatorActed>
+
+/** A refund as it was asked for: the input of its saga. */
+export const RefundRequested = z.object({
+  refund_id: z.uuid(),
+  purchase_id: z.uuid(),
+  customer_id: z.uuid(),
+  /** Whose lines it is about; null: an operator refunds, for all sellers. */
+  seller_id: z.uuid().nullable(),
+  amount: Amount,
+  currency_code: currencyCode,
+  /** What goes back into the free stock; none when that was not asked for. */
+  product_ids: z.array(z.uuid()).max(maxLines),
+})
+export type RefundRequested = z.infer<typeof RefundRequested>
+
+/** The end of a refund. */
+export const RefundEnded = z.object({
+  refund_id: z.uuid(),
+  purchase_id: z.uuid(),
+  customer_id: z.uuid(),
+  seller_id: z.uuid().nullable(),
+  status: RefundEnd,
+  /** Why the provider gave nothing back. */
+  reason: word.nullable(),
+  amount: Amount,
+  currency_code: currencyCode,
+  /** Whether the provider gave the money back: an operator may have resolved a refund by other means. */
+  returned: z.boolean(),
+})
+export type RefundEnded = z.infer<typeof RefundEnded>
 
 /** `key`: the field that keys its messages, when that is not the purchase. */
 type EventSpec = { topic: Topic; body: z.ZodType; key?: string }
@@ -71,12 +112,15 @@ type EventSpec = { topic: Topic; body: z.ZodType; key?: string }
 export const events = {
   purchaseAccepted: { topic: 'purchases', body: PurchaseAccepted },
   settlementOverdue: { topic: 'purchases', body: SettlementOverdue },
-  cancelWished: { topic: 'purchases', body: CancelWished },
   purchaseEnded: { topic: 'purchase-results', body: PurchaseEnded },
   attentionNeeded: { topic: 'purchase-results', body: AttentionNeeded },
   operatorActed: { topic: 'purchase-results', body: OperatorActed },
+  refundEnded: { topic: 'purchase-results', body: RefundEnded },
   emailRequested: { topic: 'emails', body: EmailRequested, key: 'to' },
 } as const satisfies Record<string, EventSpec>
+
+/** Events that no version sends any more and that may still be in a topic; consumers skip them. */
+export const retiredEvents: ReadonlySet<string> = new Set(['cancelWished'])
 
 export type EventName = keyof typeof events
 export type EventBody<N extends EventName> = z.infer<(typeof events)[N]['body']>

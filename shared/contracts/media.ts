@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import type { Routes } from '../route.ts'
-import { ListQuery, listOf } from './list.ts'
+import { IdParams, ListQuery, listOf } from './list.ts'
+import type { Routes } from './route.ts'
 import { text } from './text.ts'
 
-export const mediaKinds = ['image', 'video'] as const
+const mediaKinds = ['image', 'video'] as const
 export type MediaKind = (typeof mediaKinds)[number]
 
-/** The fields of an upload's form. They come before its files, so that nobody uploads to what is not theirs. */
-export const UploadFields = z.strictObject({ product_id: z.uuid(), alt: text(500) })
+/** The fields of an upload's form. They come before the files, so that the owner is checked before a file is read. */
+export const UploadFields = z.strictObject({ product_id: z.uuid().toLowerCase(), alt: text(500) })
 export type UploadFields = z.infer<typeof UploadFields>
 
 export const Media = z.object({
@@ -16,7 +16,7 @@ export const Media = z.object({
   kind: z.enum(mediaKinds),
   content_type: z.string(),
   size_bytes: z.int(),
-  checksum: z.string().meta({ description: 'SHA-256 of the file, in hex' }),
+  checksum: z.string().meta({ description: 'SHA-256 of the file as the CDN serves it, in hex' }),
   width: z.int().nullable().meta({
     description: 'Of an image as it is shown, its orientation applied; null for a video',
   }),
@@ -46,7 +46,7 @@ export const ProductMedia = Media.pick({
 })
 export type ProductMedia = z.infer<typeof ProductMedia>
 
-export const MediaListQuery = ListQuery.extend({ product_id: z.uuid() })
+export const MediaListQuery = ListQuery.extend({ product_id: z.uuid().toLowerCase() })
 export type MediaListQuery = z.infer<typeof MediaListQuery>
 
 export const mediaRoutes = {
@@ -54,10 +54,12 @@ export const mediaRoutes = {
     method: 'post',
     path: '/media/upload',
     summary:
-      "Add images (png, jpg) and videos (mp4) to a product of the caller's: all files or none",
+      "Add images (png, jpg) and videos (mp4) to a product of the caller's: all files or none. Images lose their metadata",
     auth: true,
+    role: 'seller',
     multipart: { fields: UploadFields, files: 'data' },
     status: 201,
+    location: '/media?product_id=:items.0.product_id',
     response: z.object({ items: z.array(Media) }),
     errors: ['forbidden', 'unprocessable'],
   },
@@ -68,5 +70,16 @@ export const mediaRoutes = {
     query: MediaListQuery,
     status: 200,
     response: listOf(Media),
+  },
+  deleteMedia: {
+    method: 'delete',
+    path: '/media/:id',
+    summary:
+      'Remove an image or video of the caller from its product and from the CDN; copies that others keep may stay',
+    auth: true,
+    params: IdParams,
+    status: 204,
+    response: z.void(),
+    errors: ['forbidden'],
   },
 } as const satisfies Routes

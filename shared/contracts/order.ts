@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import type { Routes } from '../route.ts'
 import { PricedLine } from './commands.ts'
 import { IdParams, ListQuery, listOf } from './list.ts'
+import type { Routes } from './route.ts'
+import { orderStatuses } from './statuses.ts'
 
-export const OrderStatus = z.enum(['PENDING', 'CONFIRMED', 'CANCELLED'])
+export const OrderStatus = z.enum(orderStatuses)
 export type OrderStatus = z.infer<typeof OrderStatus>
 
 /** Its id is its purchase's id. */
@@ -17,13 +18,16 @@ export const Order = z.object({
 })
 export type Order = z.infer<typeof Order>
 
+export const OrderListQuery = ListQuery.extend({ status: OrderStatus.optional() })
+export type OrderListQuery = z.infer<typeof OrderListQuery>
+
 export const orderRoutes = {
   listOrders: {
     method: 'get',
     path: '/orders',
-    summary: "The caller's orders, newest first",
+    summary: "The caller's orders, newest first, of a status or a time",
     auth: true,
-    query: ListQuery,
+    query: OrderListQuery,
     status: 200,
     response: listOf(Order),
   },

@@ -1,9 +1,9 @@
+import { commandTopics } from './steps.ts'
+
 /** Every Kafka topic of the shop. All are created up front with the same number of partitions. */
 export const topics = [
   'purchases',
-  'product-commands',
-  'order-commands',
-  'payment-commands',
+  ...commandTopics,
   'replies',
   'purchase-results',
   'emails',
@@ -21,4 +21,12 @@ export const partitionsPerTopic = 10
  */
 export const topicSettings: Partial<Record<Topic, Record<string, string>>> = {
   'dead-letters': { 'retention.ms': '-1', 'max.message.bytes': '2097152' },
+}
+
+/** The broker's default limit for one message: key, value, headers and framing. */
+const defaultMaxMessageBytes = 1_048_588
+
+/** The most bytes that one message of a topic may have. */
+export function maxMessageBytes(topic: Topic): number {
+  return Number(topicSettings[topic]?.['max.message.bytes'] ?? defaultMaxMessageBytes)
 }

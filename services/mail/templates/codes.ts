@@ -1,26 +1,26 @@
 import type { TemplateData } from '../../../shared/contracts/mail.ts'
-import { letter, type Rendered } from './letter.ts'
+import { layout, type Rendered } from './layout.ts'
 
 export function verifyEmail(data: TemplateData<'verify-email'>): Rendered {
-  return letter({
+  return layout({
     subject: 'Your verification code',
     to: data.first_name,
-    paragraphs: [
+    parts: [
       'Welcome to the shop. This code verifies your email address:',
       { code: data.code },
-      `It is good for ${data.minutes} minutes. If you did not register, you need not do anything.`,
+      `It is valid for ${data.minutes} minutes. If you did not register, ignore this e-mail.`,
     ],
   })
 }
 
 export function resetPassword(data: TemplateData<'reset-password'>): Rendered {
-  return letter({
+  return layout({
     subject: 'Your code for a new password',
     to: data.first_name,
-    paragraphs: [
-      'Somebody, we hope you, asked for a new password. With this code you can set one:',
+    parts: [
+      'Someone asked for a new password for your account. Set it with this code:',
       { code: data.code },
-      `It is good for ${data.minutes} minutes, and ends every session of your account. If it was not you who asked, tell the code to nobody; your password stays as it is.`,
+      `It is valid for ${data.minutes} minutes. Using it ends every session of your account. If you did not ask for it, do not pass it on: your password has not changed.`,
     ],
   })
 }

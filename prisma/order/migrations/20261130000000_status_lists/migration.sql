@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "orders_customer_id_status_id_idx" ON "orders"("customer_id", "status", "id" DESC);

@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "sales_purchase_id_idx" ON "sales"("purchase_id");

@@ -1,0 +1,2 @@
+/** The output of the launcher, one line at a time. */
+export type Log = (line: string) => void

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { pino } from 'pino'
+import { z } from 'zod'
+import type { Routes } from '../../contracts/route.ts'
+import { createMetrics } from '../../runtime/metrics.ts'
+import { waitFor } from '../../runtime/wait-for.ts'
+import { startHttpServer } from '../server.ts'
+
+const routes = {
+  login: {
+    method: 'post',
+    path: '/login',
+    summary: 'Log in',
+    body: z.strictObject({ name: z.string() }),
+    status: 200,
+    response: z.object({ name: z.string() }),
+  },
+  cancel: {
+    method: 'post',
+    path: '/cancel',
+    summary: 'Cancel',
+    status: 200,
+    response: z.object({ ok: z.boolean() }),
+  },
+} as const satisfies Routes
+
+describe('a body that does not come', function () {
+  this.timeout(40_000)
+  const open = new AsyncDisposableStack()
+  const metrics = createMetrics('test')
+  let port: number
+
+  before(async () => {
+    const server = await startHttpServer({
+      host: '127.0.0.1',
+      port: 0,
+      logger: pino({ level: 'silent' }),
+      metrics,
+      health: {},
+      maxInFlight: 8,
+      maxAtOnce: 8,
+      routes,
+      handlers: {
+        login: async ({ body }) => ({ name: body.name }),
+        cancel: async () => ({ ok: true }),
+      },
+    })
+    open.defer(() => server.close())
+    port = server.port
+  })
+
+  after(() => open.disposeAsync())
+
+  /** Sends the head of a request whose body it never sends. */
+  async function slowClient(path = '/login', length = 90): Promise<Socket> {
+    const socket = connect(port, '127.0.0.1')
+    open.defer(() => {
+      socket.destroy()
+    })
+    await once(socket, 'connect')
+    socket.write(
+      `POST /api/v1${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n{`,
+    )
+    return socket
+  }
+
+  const login = () =>
+    fetch(`http://127.0.0.1:${port}/api/v1/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"name":"An"}',
+    })
+
+  const inStage = async (stage: string) => {
+    const metric = await metrics.registry.getSingleMetric('http_requests_in_flight')?.get()
+    return metric?.values.find(({ labels }) => labels.stage === stage)?.value
+  }
+
+  it('takes no turn of those who sent theirs', async () => {
+    await Promise.all(Array.from({ length: 70 }, () => slowClient()))
+    await waitFor('all to arrive', async () => (await inStage('body')) === 70)
+
+    const answers = await Promise.all(Array.from({ length: 20 }, login))
+
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+    assert.equal(await inStage('running'), 0)
+  })
+
+  it('is answered 408 after a short time, and its connection is closed', async () => {
+    const slow = await slowClient()
+    const drip = setInterval(() => slow.write(' '), 400)
+    slow.on('error', () => undefined)
+    const answer = await text(slow)
+    clearInterval(drip)
+
+    assert.match(answer, /^HTTP\/1\.1 408 /)
+    assert.match(answer, /application\/problem\+json/)
+    assert.match(answer, /"type":"urn:shop:problem:request-timeout"/)
+    assert.equal(await inStage('body'), 0)
+  })
+
+  it('is not waited for by a route that takes none', async () => {
+    const slow = await slowClient('/cancel')
+    const [head] = (await once(slow, 'data')) as [Buffer]
+
+    assert.match(String(head), /^HTTP\/1\.1 200 /)
+    // The connection is not the client's to keep.
+    await once(slow, 'close')
+  })
+
+  it('is refused by its length alone when it would be too large', async () => {
+    const slow = await slowClient('/login', 200_000)
+    const [head] = (await once(slow, 'data')) as [Buffer]
+
+    assert.match(String(head), /^HTTP\/1\.1 413 /)
+  })
+})
