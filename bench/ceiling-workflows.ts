@@ -1,26 +1,26 @@
 // Replayed code: no clock, random, env or I/O here. The world is reached through activities.
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
-import type { CeilingActivities } from './ceiling.ts'
+import { announceEndId } from '../shared/contracts/saga.ts'
+import { commandSteps, type DoName, doNames } from '../shared/contracts/steps.ts'
+import { requestOf } from '../workflows/requests.ts'
 
-/** The four steps of a purchase, as any workflow would take them: nothing to undo, nobody to ask. */
+export type CeilingActivities = {
+  [N in DoName]: (id: string, request: unknown) => Promise<{ outcome: 'done' }>
+} & { announceEnd(ended: PurchaseEnded): Promise<void> }
+
+/** The steps of a purchase as a plain workflow, without undos and participants. */
 async function takeSteps(
-  { purchase_id: id, customer_id, lines, amount, currency_code, payment_method }: PurchaseAccepted,
+  accepted: PurchaseAccepted,
   activities: (step: string) => CeilingActivities,
 ): Promise<PurchaseEnded> {
-  const stock = lines.map(({ product_id, quantity }) => ({ product_id, quantity }))
-  await activities('reserve-stock').reserveStock(id, { lines: stock })
-  await activities('create-order').createOrder(id, { customer_id, lines, amount, currency_code })
-  const payment = { customer_id, amount, currency_code, method: payment_method }
-  await activities('take-payment').takePayment(id, payment)
-  const ended: PurchaseEnded = {
-    purchase_id: id,
-    customer_id,
-    status: 'COMPLETED',
-    reason: null,
-    failed_step: null,
+  const { purchase_id, customer_id } = accepted
+  for (const name of doNames) {
+    await activities(commandSteps[name].step)[name](purchase_id, requestOf[name](accepted))
   }
-  await activities('announce-end').announceEnd(ended)
+  const end = { purchase_id, customer_id, reason: null, failed_step: null }
+  const ended: PurchaseEnded = { ...end, status: 'COMPLETED' }
+  await activities(announceEndId).announceEnd(ended)
   return ended
 }
 

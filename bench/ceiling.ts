@@ -2,39 +2,33 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Client } from '@temporalio/client'
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker'
-import { waitFor } from '../scripts/wait-for.ts'
-import { workerOptions } from '../services/orchestrator/worker.ts'
-import type { CreateOrder, ReserveStock, TakePayment } from '../shared/contracts/commands.ts'
-import type { PurchaseAccepted, PurchaseEnded } from '../shared/contracts/events.ts'
-import { customerId, purchaseStatus } from '../shared/contracts/search-attributes.ts'
-import { newId } from '../shared/ids.ts'
-import { connectNatively } from '../shared/temporal.ts'
+import { findAddresses } from '../scripts/stack/addresses.ts'
+import { visibleStart } from '../services/orchestrator/saga/visibility.ts'
+import { workerOptions } from '../services/orchestrator/worker/worker.ts'
+import type { PurchaseAccepted } from '../shared/contracts/events.ts'
+import { newId } from '../shared/contracts/ids.ts'
+import { type DoName, doNames } from '../shared/contracts/steps.ts'
+import { connectNatively } from '../shared/runtime/temporal.ts'
+import { waitFor } from '../shared/runtime/wait-for.ts'
 import { namespace } from '../temporal/setup.ts'
-import { findAddresses } from './addresses.ts'
 import type * as workflows from './ceiling-workflows.ts'
+import type { CeilingActivities } from './ceiling-workflows.ts'
 import { inParallel } from './in-parallel.ts'
 
 /*
- * What Temporal alone can do on this machine: the same server and worker options, the same four steps with the same
- * payloads, search attributes and eager start, but nobody is asked. Our rate against this one is what everything
- * around Temporal costs.
+ * Measures what Temporal alone can do on this machine: the same server and worker options, the same four steps with the
+ * same payloads, search attributes and eager start, but without participants. The difference to our rate is the cost of
+ * everything around Temporal.
  */
 
 /** Sagas per second. */
 export type CeilingFigures = { sagas: number; inFlight: number; plain: number; local: number }
 
-export type CeilingActivities = {
-  reserveStock(id: string, body: ReserveStock): Promise<{ outcome: 'done' }>
-  createOrder(id: string, body: CreateOrder): Promise<{ outcome: 'done' }>
-  takePayment(id: string, body: TakePayment): Promise<{ outcome: 'done' }>
-  announceEnd(ended: PurchaseEnded): Promise<void>
-}
-
 type Steps = (typeof workflows)[keyof typeof workflows]
 
 const taskQueue = 'benchmark-ceiling'
 const stillRunning = `TaskQueue = '${taskQueue}' AND ExecutionStatus = 'Running'`
-/** The first ones are slower: the worker compiles what it runs. */
+/** The first sagas are slower, because the worker compiles its code. */
 const warmUp = 20
 
 function examplePurchase(): PurchaseAccepted {
@@ -66,10 +60,8 @@ export async function measureCeiling(
   const waiting = new Map<string, () => void>()
   const done = async () => ({ outcome: 'done' }) as const
   const activities: CeilingActivities = {
-    reserveStock: done,
-    createOrder: done,
-    takePayment: done,
-    // Heard here, as the orchestrator hears it: to wait at the server would cost the server.
+    ...(Object.fromEntries(doNames.map((name) => [name, done])) as Record<DoName, typeof done>),
+    // The end is read here, as in the orchestrator: waiting at the server would cost the server.
     async announceEnd({ purchase_id }) {
       waiting.get(purchase_id)?.()
     },
@@ -92,11 +84,7 @@ export async function measureCeiling(
       workflowId: `ceiling-${accepted.purchase_id}`,
       args: [accepted],
       requestEagerStart: true,
-      typedSearchAttributes: [
-        { key: purchaseStatus, value: 'PROCESSING' },
-        { key: customerId, value: accepted.customer_id },
-      ],
-      staticSummary: `${accepted.lines.length} lines, ${accepted.amount} VND`,
+      ...visibleStart(accepted, namespace),
     })
     await ended.promise
     waiting.delete(accepted.purchase_id)
@@ -115,7 +103,7 @@ export async function measureCeiling(
     return (sagas / (performance.now() - startedAt)) * 1_000
   }
 
-  // Awaited here, since the connection is closed right behind.
+  // Awaited here, because the connection is closed next.
   return await worker.runUntil(async () => {
     const plain = await measure('plainSteps', 0)
     const local = await measure('localSteps', sagas)
@@ -127,17 +115,17 @@ export async function measureCeiling(
   })
 }
 
-/** Keeps what the SDK has to say about a worker that is well to itself. Once, before anything connects. */
-export function hushTemporal(): void {
+/** Silences the SDK's log about a healthy worker. Call it once, before anything connects. */
+export function silenceTemporal(): void {
   Runtime.install({
     logger: new DefaultLogger('WARN'),
-    // The core warns of slow tasks, on a machine that is busy on purpose.
+    // The core warns of slow tasks, which are expected on a saturated machine.
     telemetryOptions: { logging: { filter: 'ERROR' } },
   })
 }
 
 async function main(): Promise<void> {
-  hushTemporal()
+  silenceTemporal()
   const { values } = parseArgs({
     options: {
       sagas: { type: 'string', default: '500' },

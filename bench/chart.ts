@@ -10,8 +10,8 @@ const margin = { top: 34, right: 62, bottom: 34, left: 52 }
 const colors = { ended: '#2f6fb3', p50: '#c98500', p99: '#b3392f' }
 
 /**
- * A picture of each phase, one below the other: what ended in each second (blue, left axis), and how long it had taken
- * since its POST (p50 amber, p99 red; right axis, ms).
+ * A chart per phase, one below the other: purchases that ended in each second (blue, left axis), and their time since
+ * the POST (p50 amber, p99 red; right axis, ms).
  */
 export function renderChart(panels: Panel[]): string {
   const height = Math.max(1, panels.length) * panelHeight

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { newId } from '../shared/ids.ts'
+import { newId } from '../shared/contracts/ids.ts'
 import { createTestDatabase, type TestDatabase } from '../test/helpers/database.ts'
 import { connectEnds, type Ends } from './ends.ts'
 
@@ -46,7 +46,7 @@ describe('waiting for a burst to end', () => {
     assert.ok(Date.now() - startedAt > patienceMs, 'it ended too soon to tell')
   })
 
-  it('gives up when none ends any more', async () => {
+  it('stops when none ends any more', async () => {
     const customerId = newId()
     await acceptPurchases(customerId, 1)
 

@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { hasEnded } from './checks.ts'
+import { hasEnded } from './rules.ts'
 
-/** How a purchase stands; `updated_at` of one that has ended is when the purchase service wrote its end. */
+/** The state of a purchase; after its end, `updated_at` is when the purchase service wrote the end. */
 export type EndRow = { id: string; status: string; updated_at: Date }
 
-/** A count over one customer's rows, by index: about a millisecond, so that looking costs the machine nothing. */
+/** A count of one customer's rows by index takes about a millisecond, which does not disturb the measurement. */
 const pollMs = 250
 const singlePollMs = 10
-/** How long it is waited for the next purchase to end, once all are posted. */
+/** After all purchases are posted: how long to wait for the next one to end. */
 const defaultPatienceMs = 300_000
 
 export type Ends = Awaited<ReturnType<typeof connectEnds>>
 
 /**
- * Tells when purchases ended. The time is the row's own, read once when all is over: how often this looks says when a
- * phase is over and does not touch what is measured.
+ * Tells when purchases ended. The times come from the rows, which are read once at the end; the polling interval only
+ * decides when the phase is over.
  */
 export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatienceMs) {
   const database = new Client({ connectionString: purchaseUrl })
@@ -33,8 +33,8 @@ export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatie
 
   return {
     /**
-     * Returns when all that was posted for a customer has ended, or none has ended for too long. Throws what the
-     * posting threw.
+     * Returns when all posted purchases of a customer have ended, or none has ended for too long. Throws the error of
+     * the posting.
      */
     async waitForAll(
       customerId: string,
@@ -56,7 +56,7 @@ export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatie
       )
       for (;;) {
         if (failed) throw failed
-        // Looked at before the rows are counted: after that no purchase is added.
+        // Read before the rows are counted, so that no purchase is added after the count.
         const isComplete = allPosted
         const { ended, unfinished } = await countRows(customerId)
         if (ended > endedBefore) movedAt = Date.now()
@@ -67,7 +67,7 @@ export async function connectEnds(purchaseUrl: string, patienceMs = defaultPatie
       }
     },
 
-    /** Returns when one purchase has ended. Throws when it has had its time. */
+    /** Returns when one purchase has ended. Throws after the deadline. */
     async waitForOne(id: string): Promise<void> {
       const deadline = Date.now() + patienceMs
       for (;;) {

@@ -1,12 +1,12 @@
-import { hasEnded } from './checks.ts'
 import type { EndRow } from './ends.ts'
 import type { Post } from './load.ts'
+import { hasEnded } from './rules.ts'
 import { countBy, type Summary, summarize } from './stats.ts'
 
-/** One second of a phase: what was accepted and ended in it, and how long what ended in it had taken. */
+/** One second of a phase: the purchases that were accepted and that ended in it, and how long the latter had taken. */
 export type Second = { second: number; accepted: number; ended: number; p50: number; p99: number }
 
-/** What came of the purchases of one phase. Times are ms, rates are per second. */
+/** The results of one phase. Times are ms, rates are per second. */
 export type PurchaseFigures = {
   posted: number
   answers: Record<string, number>

@@ -1,4 +1,4 @@
-/** Runs `work` over all items, at most `limit` at a time; the results stand in the order of the items. */
+/** Runs `work` over all items, at most `limit` at a time; the results are in the order of the items. */
 export async function inParallel<T, R>(
   items: T[],
   limit: number,

@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs'
-import { readStretches } from '../scripts/read-topic.ts'
-import { waitFor } from '../scripts/wait-for.ts'
 import { type Topic, topics } from '../shared/contracts/topics.ts'
+import { connectAdmin } from '../shared/kafka/admin.ts'
+import type { RawMessage } from '../shared/kafka/raw-messages.ts'
+import { readStretches } from '../shared/kafka/read-topic.ts'
+import { waitFor } from '../shared/runtime/wait-for.ts'
 
-/** Where every partition of every topic ends: the offset that the next message gets. */
+/** The end of every partition of every topic: the offset of the next message. */
 export type Position = Map<Topic, Map<number, bigint>>
 
-/** What went through Kafka between two positions. Bytes are key, value and headers, before any framing. */
+/** The messages between two positions. Bytes are key, value and headers, without framing. */
 export type Traffic = {
   messages: number
   bytes: number
@@ -18,15 +19,15 @@ export type Traffic = {
   sentAgain: number
 }
 
-type Read = { topic: Topic; message: Pick<KafkaMessage, 'key' | 'value' | 'headers'> }
+type Read = { topic: Topic; message: RawMessage }
 
 const readDeadlineMs = 120_000
-/** What follows a purchase's end, such as its mail, may wait for a sweep. */
+/** Messages after a purchase's end, such as its e-mail, may wait for a sweep. */
 const quietMs = 2_000
 const settlePollMs = 250
 const settleDeadlineMs = 20_000
 
-/** Adds up messages. Commands are known by the topic that they travel on and by their id. */
+/** Adds up messages. A command is recognized by its topic and its id. */
 export function trafficOf(reads: Iterable<Read>): Traffic {
   const byTopic: Traffic['byTopic'] = {}
   const commandIds = new Set<string>()
@@ -58,21 +59,17 @@ function sizeOf({ key, value, headers }: Read['message']): number {
   return (key?.length ?? 0) + (value?.length ?? 0) + headerBytes
 }
 
-export type KafkaTraffic = Awaited<ReturnType<typeof connectKafkaTraffic>>
-
-/** Reads what others have sent, when they are done: while they are at work it costs them nothing. */
+/** Reads the messages of a phase after the phase, so that the reading does not slow it down. */
 export async function connectKafkaTraffic(brokers: string[]) {
-  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING })
-  const admin = kafka.admin()
-  await admin.connect()
+  const admin = await connectAdmin(brokers)
 
-  /** A broker that had no time to say that it lives leads no partition for a moment. */
+  /** A broker that missed a heartbeat leads no partition for a moment. */
   const position = () => waitFor('the ends of the topics', readPosition)
 
   async function readPosition(): Promise<Position> {
     const ends = topics.map(async (topic): Promise<[Topic, Map<number, bigint>]> => {
-      const offsets = await admin.fetchTopicOffsets(topic)
-      return [topic, new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]))]
+      const partitions = await admin.ends(topic)
+      return [topic, new Map(partitions.map(({ partition, high }) => [partition, high]))]
     })
     return new Map(await Promise.all(ends))
   }
@@ -85,18 +82,18 @@ export async function connectKafkaTraffic(brokers: string[]) {
     )
     const reads: Read[] = []
     const reading = { group: 'benchmark', stretches, deadlineMs: readDeadlineMs }
-    await readStretches({ kafka, admin }, reading, ({ topic }, message) => {
+    await readStretches(brokers, reading, ({ topic }, message) => {
       reads.push({ topic: topic as Topic, message })
     })
     return reads
   }
 
-  /** Where everything ends once nobody has sent anything for a while, or after the deadline all the same. */
+  /** The ends of all partitions, after no message was sent for a while, or after the deadline. */
   async function settled(): Promise<Position> {
-    const giveUp = Date.now() + settleDeadlineMs
+    const deadline = Date.now() + settleDeadlineMs
     let last = await position()
     let since = Date.now()
-    while (Date.now() - since < quietMs && Date.now() < giveUp) {
+    while (Date.now() - since < quietMs && Date.now() < deadline) {
       await sleep(settlePollMs)
       const now = await position()
       if (!isDeepStrictEqual(now, last)) since = Date.now()
@@ -109,6 +106,6 @@ export async function connectKafkaTraffic(brokers: string[]) {
     position,
     settled,
     between: async (from: Position, to: Position) => trafficOf(await read(from, to)),
-    close: () => admin.disconnect(),
+    close: () => admin.close(),
   }
 }

@@ -1,4 +1,4 @@
-import { type Customer, registerCustomer } from '../scripts/shop-client.ts'
+import { type Customer, registerCustomer } from '../scripts/stack/shop-client.ts'
 import type { PaymentMethod } from '../shared/contracts/payment.ts'
 import type { Product } from '../shared/contracts/product.ts'
 import { inParallel } from './in-parallel.ts'
@@ -66,8 +66,8 @@ export function postPurchases(
 }
 
 /**
- * Posts a purchase at each of `times` (ms from now), whether the ones before are answered or not. A post counts as
- * sent when it was due: what the client is late adds to the answer's time.
+ * Posts a purchase at each of `times` (ms from now), whether earlier ones are answered or not. A POST counts from when
+ * it was due, so that a delay of the client adds to the response time.
  */
 export function postOnSchedule(
   shop: Shop,

@@ -11,7 +11,7 @@ export type Machine = {
   memoryGb: number
   system: string
   node: string
-  /** Load of the last minute before the first run: a machine at work gives other figures. */
+  /** Load average of the last minute before the first run: a busy machine gives other figures. */
   loadBefore: number
   commit: string
 }
@@ -28,7 +28,7 @@ async function readCommit(): Promise<string> {
   }
 }
 
-/** What a figure means nothing without. */
+/** The machine, without which a figure has no meaning. */
 export async function readMachine(): Promise<Machine> {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

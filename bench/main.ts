@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connectStack } from '../scripts/stack-client.ts'
-import { addressesOf, findAddresses } from './addresses.ts'
-import { hushTemporal } from './ceiling.ts'
+import { addressesOf, findAddresses } from '../scripts/stack/addresses.ts'
+import { connectStack } from '../scripts/stack/client.ts'
+import { formatTable } from '../scripts/stack/table.ts'
+import { silenceTemporal } from './ceiling.ts'
 import { renderChart } from './chart.ts'
 import { readMachine } from './machine.ts'
 import { type Phase, readSettings, type Settings } from './options.ts'
@@ -13,7 +14,6 @@ import { formatTables, goalRows, tablesOf } from './report.ts'
 import { type Results, renderResults } from './results.ts'
 import { isSound, type RunResult, runOnce, type Target } from './run.ts'
 import { runStudy } from './studies.ts'
-import { formatTable } from './table.ts'
 
 /*
  * `npm run bench`: measures the shop, on a stack of its own unless one is named, and proves that nothing was lost on
@@ -23,7 +23,7 @@ import { formatTable } from './table.ts'
 const checkout = join(import.meta.dirname, '..')
 const picture = 'docs/results.svg'
 
-/** The shop that was named: by its addresses, or by the data folder of a running stack. */
+/** The named shop: by its addresses, or by the data folder of a running stack. */
 async function namedTarget(): Promise<Target | undefined> {
   const { SHOP_URL, STACK_DATA } = process.env
   if (SHOP_URL) return findAddresses()
@@ -52,9 +52,20 @@ async function oneRun(
 
 async function measure(settings: Settings, signal: AbortSignal): Promise<boolean> {
   const progress = createProgress()
-  for (const study of settings.studies) await runStudy(study, { settings, progress, signal })
-  if (settings.phases.length === 0) return true
   const machine = await readMachine()
+  const studied: Results['studies'] = {}
+  let ok = true
+  for (const study of settings.studies) {
+    const result = await runStudy(study, { settings, progress, signal })
+    if (result.figures) studied[study] = result.figures
+    ok &&= result.failures.length === 0
+  }
+  if (settings.phases.length === 0) {
+    if (settings.json && settings.studies.length > 0) {
+      await writeJson(settings.json, { machine, settings, runs: [], studies: studied })
+    }
+    return ok
+  }
   const runs: RunResult[] = []
   for (let number = 1; number <= settings.runs; number++) {
     if (settings.runs > 1) progress.say(`run ${number} of ${settings.runs}`)
@@ -72,12 +83,16 @@ async function measure(settings: Settings, signal: AbortSignal): Promise<boolean
     runs.push(result)
   }
   console.log(`\n${formatTable(goalRows(runs))}`)
-  await save({ machine, settings, runs }, settings)
-  return true
+  await save({ machine, settings, runs, studies: studied }, settings)
+  return ok
+}
+
+async function writeJson(file: string, results: Results): Promise<void> {
+  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`)
 }
 
 async function save(results: Results, { json, write }: Settings): Promise<void> {
-  if (json) await writeFile(json, `${JSON.stringify(results, null, 2)}\n`)
+  if (json) await writeJson(json, results)
   if (!write) return
   const last = results.runs.at(-1)
   const phases = { burst: last?.burst, 'open loop': last?.open, long: last?.long }
@@ -92,13 +107,13 @@ async function save(results: Results, { json, write }: Settings): Promise<void> 
 const interrupt = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
-    // The first one lets a stack of our own stop; the second does not wait for it.
+    // The first signal stops our own stack; the second does not wait for it.
     if (interrupt.signal.aborted) process.exit(130)
     interrupt.abort(new Error(`ended by ${signal}`))
   })
 }
 
-/** Ends at once what is interrupted; what it leaves open goes with the process. */
+/** Stops waiting on an interrupt; open resources end with the process. */
 function untilInterrupted<T>(work: Promise<T>): Promise<T> {
   const { signal } = interrupt
   return Promise.race([
@@ -111,12 +126,12 @@ function untilInterrupted<T>(work: Promise<T>): Promise<T> {
 
 try {
   const settings = readSettings(process.argv.slice(2))
-  hushTemporal()
+  silenceTemporal()
   const ok = await measure(settings, interrupt.signal)
   process.exitCode = ok ? 0 : 1
 } catch (error) {
   console.error((error as Error).message)
   process.exitCode = 1
 }
-// Not left to the event loop: what failed half way may hold it.
+// An explicit exit, because work that failed midway may keep the event loop alive.
 process.exit()

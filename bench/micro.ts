@@ -1,25 +1,26 @@
 import { Registry } from 'prom-client'
 import { Bench } from 'tinybench'
-import { createCachedReader } from '../shared/cache.ts'
+import { formatTable } from '../scripts/stack/table.ts'
+import { createCachedReader } from '../shared/cache/read-through.ts'
+import { connectRedis } from '../shared/cache/redis.ts'
 import type { Reply } from '../shared/contracts/commands.ts'
 import type { CommandHeaders } from '../shared/contracts/envelope.ts'
-import { commandId, newId, purchaseWorkflowId, traceparent } from '../shared/ids.ts'
-import { claim, handleDo, type Sql } from '../shared/inbox.ts'
-import type { Message } from '../shared/kafka.ts'
-import { createKeyedQueue } from '../shared/keyed-queue.ts'
-import { createLogger } from '../shared/logger.ts'
+import { commandId, newId, purchaseWorkflowId, traceparent } from '../shared/contracts/ids.ts'
+import type { Sql } from '../shared/database/sql.ts'
+import { createKeyedQueue } from '../shared/kafka/keyed-queue.ts'
+import { createOffsetTracker } from '../shared/kafka/offsets.ts'
+import { createPublisher } from '../shared/kafka/publisher.ts'
+import type { Message, Outgoing } from '../shared/messaging/bus.ts'
+import type { Command } from '../shared/messaging/command-handler.ts'
+import { claim, doOnce } from '../shared/messaging/inbox.ts'
 import {
   parseEvent,
   parseHeaders,
   parseReply,
   parseRequest,
   sendCommand,
-} from '../shared/messages.ts'
-import { createOffsetTracker } from '../shared/offset-tracker.ts'
-import type { Command } from '../shared/participant.ts'
-import { createPublisher, type Outgoing } from '../shared/publisher.ts'
-import { connectRedis } from '../shared/redis.ts'
-import { formatTable } from './table.ts'
+} from '../shared/messaging/messages.ts'
+import { createLogger } from '../shared/runtime/logger.ts'
 
 /*
  * The modules through which every message goes, each alone and without engines, to see what a change of one costs.
@@ -68,7 +69,7 @@ const command: Command<'createOrder'> = {
   body: order,
 }
 
-/** A database that answers at once: what is left is the inbox's own work. */
+/** A database that answers at once, so that only the work of the inbox is measured. */
 const inboxOf = (inserted: 0 | 1): Sql => ({
   $executeRaw: async () => inserted,
   $queryRaw: async <T>() => [{ reply: done, undone: false }] as T,
@@ -82,7 +83,7 @@ const queue = createKeyedQueue(64)
 
 const logger = createLogger('micro', 'silent')
 const registry = new Registry()
-/** Nobody answers there: what is measured is what happens before Redis is asked. */
+/** Nothing listens there: only the work before the call to Redis is measured. */
 const redis = connectRedis(['127.0.0.1:1'], { logger, registry })
 const product = { id: newId(), name: 'Product' }
 const reader = createCachedReader({
@@ -102,10 +103,7 @@ const bench = new Bench({ time: 500 })
   .add('contract: parse a command', () => void parseRequest('createOrder', request))
   .add('contract: parse a reply', () => void parseReply('createOrder', reply))
   .add('contract: parse an event', () => void parseEvent(event))
-  .add(
-    'inbox: a first delivery',
-    async () => void (await handleDo(fresh, command, async () => done)),
-  )
+  .add('inbox: a first delivery', async () => void (await doOnce(fresh, command, async () => done)))
   .add('inbox: a repeat', async () => void (await claim(repeated, command)))
   .add('publisher: 100 messages', async () => {
     const outgoing = { key: purchaseId, value: request.value, headers: request.headers }
@@ -136,5 +134,5 @@ const rows = bench.tasks.map(({ name, result }) => {
   ]
 })
 console.log(formatTable([['', '   p50 µs', '   p99 µs', ''], ...rows]))
-// The connection that heals itself would try for ever.
+// Otherwise the connection would retry without end.
 process.exit()

@@ -27,8 +27,14 @@ describe('the settings of the benchmark', () => {
     assert.deepEqual([phases, studies], [[], ['pools']])
   })
 
+  it('take a million rows for the filled shop, or another number', () => {
+    assert.equal(readSettings(['--only', 'volume']).rows, 1_000_000)
+    assert.equal(readSettings(['--only', 'volume', '--rows', '2000']).rows, 2_000)
+  })
+
   for (const args of [
     ['--purchases', '0'],
+    ['--rows', 'many'],
     ['--runs', '1.5'],
     ['--only', 'lunch'],
     ['--methods', 'barter'],

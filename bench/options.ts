@@ -1,17 +1,17 @@
 import { parseArgs } from 'node:util'
 import { PaymentMethod } from '../shared/contracts/payment.ts'
 
-/** What one run does, in this order. */
-export const phases = ['latency', 'burst', 'open', 'search', 'reads', 'ceiling', 'long'] as const
+/** The phases of a run, in this order. */
+const phases = ['latency', 'burst', 'open', 'search', 'reads', 'ceiling', 'long'] as const
 export type Phase = (typeof phases)[number]
 
-/** What `--only` takes besides: runs of their own, each on several stacks. */
-export const studies = ['pools', 'scaling'] as const
+/** What `--only` takes besides: studies, each on stacks of its own. */
+const studies = ['pools', 'scaling', 'fairness', 'volume', 'tracing'] as const
 export type Study = (typeof studies)[number]
 
 export type Settings = ReturnType<typeof readSettings>
 
-const positive = ['purchases', 'in-flight', 'products', 'rate', 'seconds', 'runs'] as const
+const positive = ['purchases', 'in-flight', 'products', 'rate', 'seconds', 'runs', 'rows'] as const
 const defaults = {
   purchases: '1000',
   'in-flight': '128',
@@ -20,9 +20,11 @@ const defaults = {
   rate: '1000',
   seconds: '180',
   runs: '1',
+  /** Of the filled shop: products, and as many purchases. */
+  rows: '1000000',
 } satisfies Record<(typeof positive)[number], string>
 
-/** What else a run is made of; smaller with fewer purchases, so that a small run is quick. */
+/** The sizes of the other phases; smaller with fewer purchases, so that a small run is quick. */
 function sizesFor(purchases: number) {
   const small = purchases < 500
   return {
@@ -70,6 +72,7 @@ export function readSettings(args: string[]) {
     perMinute: count('rate'),
     openSeconds: count('seconds'),
     runs: count('runs'),
+    rows: count('rows'),
     phases: phases.filter((phase) => named.includes(phase)),
     studies: studies.filter((study) => named.includes(study)),
     /** The long burst is part of the last run only. */

@@ -1,14 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { OwnStack, StackOptions } from '../scripts/start-stack.ts'
-import { addressesOf } from './addresses.ts'
+import { addressesOf } from '../scripts/stack/addresses.ts'
+import type { OwnStack, StackOptions } from '../scripts/stack/start.ts'
 import type { Target } from './run.ts'
 
 export type OwnTarget = {
   target: Target
   stack: OwnStack
-  /** From nothing but the installed engines to a shop that answers. */
+  /** From installed engines only to a shop that answers. */
   coldStartSeconds: number
   close(): Promise<void>
 }
@@ -18,10 +18,12 @@ export async function startOwnTarget(
   options: Omit<StackOptions, 'dataDir' | 'portOffset'>,
 ): Promise<OwnTarget> {
   const dataDir = await mkdtemp(join(tmpdir(), 'saga-bench-'))
-  // Loaded here: where a shop is given, there need be nothing to start one with.
-  const { startStack } = await import('../scripts/start-stack.ts')
+  // Loaded here, because a run against a given shop does not need the launcher.
+  const { startStack } = await import('../scripts/stack/start.ts')
   const startedAt = Date.now()
-  const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
+  // The long burst is one customer's.
+  const env = { ...options.env, purchase: { MAX_UNFINISHED_PER_CUSTOMER: '50000' } }
+  const stack = await startStack({ ...options, env, dataDir, portOffset: 'free' })
   return {
     target: { ...addressesOf(stack), status: stack.status },
     stack,

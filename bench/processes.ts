@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cpuSeconds } from '../scripts/process-use.ts'
-import type { ProcessStatus, StackStatus } from '../scripts/stack-client.ts'
+import type { ProcessStatus, StackStatus } from '../scripts/stack/client.ts'
+import { cpuSeconds } from '../scripts/stack/process-use.ts'
 
 /** What a process used while it was watched. A replica counts for itself. */
 export type ProcessUse = {
   name: string
   kind: ProcessStatus['kind'] | 'benchmark'
   cpuSeconds: number
-  /** MB at the first and the last look, and the most of all looks. */
+  /** MB in the first and the last sample, and the maximum of all samples. */
   rssStart: number
   rssEnd: number
   rssMax: number
@@ -41,7 +41,7 @@ async function look(status: () => Promise<StackStatus>): Promise<Look[]> {
   ]
 }
 
-/** Adds up what was seen of each process, also over its restarts. */
+/** Adds up the samples of each process, across its restarts. */
 export function useOf(looks: Look[][]): Use {
   const names = [...new Set(looks.flat().map(({ name }) => name))]
   const processes = names.map((name): ProcessUse => {
@@ -67,7 +67,7 @@ export function useOf(looks: Look[][]): Use {
   return { processes, servicesRssMax: Math.max(0, ...services) }
 }
 
-/** Watches processes while `work` runs; without a launcher that knows them there is nothing to see. */
+/** Samples processes while `work` runs; without a launcher that knows them, there are no samples. */
 export async function watching<T>(
   status: (() => Promise<StackStatus>) | undefined,
   work: () => Promise<T>,

@@ -1,19 +1,28 @@
+import type { WriteStream } from 'node:tty'
 import cliProgress from 'cli-progress'
 
 export type Progress = ReturnType<typeof createProgress>
 
-/** How often progress is printed where a line cannot be written over. */
+/** How often progress is printed if a line cannot be overwritten. */
 const printMs = 5_000
 
+type Output = NodeJS.WritableStream & Partial<Pick<WriteStream, 'isTTY'>>
+
 /** A bar per phase on a terminal; elsewhere a line now and then. Silent when `quiet`. */
-export function createProgress({ quiet = false }: { quiet?: boolean } = {}) {
-  const isTerminal = process.stderr.isTTY
+export function createProgress({
+  quiet = false,
+  output = process.stderr,
+}: {
+  quiet?: boolean
+  output?: Output
+} = {}) {
+  const isTerminal = output.isTTY === true
   let bar: cliProgress.SingleBar | undefined
   let current = { phase: '', total: 0 }
   let printedAt = 0
 
   const print = (line: string) => {
-    if (!quiet) process.stderr.write(`${line}\n`)
+    if (!quiet) output.write(`${line}\n`)
   }
 
   return {
@@ -22,6 +31,7 @@ export function createProgress({ quiet = false }: { quiet?: boolean } = {}) {
       printedAt = Date.now()
       if (quiet || !isTerminal) return
       bar = new cliProgress.SingleBar({
+        stream: output,
         format: `${phase.padEnd(9)} {bar} {value}/{total} {detail}`,
         barsize: 24,
         barCompleteChar: '#',

@@ -1,5 +1,5 @@
 import autocannon from 'autocannon'
-import { apiPrefix } from '../shared/route.ts'
+import { apiPrefix } from '../shared/contracts/route.ts'
 import type { Shop } from './load.ts'
 
 export type ReadFigures = {
@@ -13,7 +13,7 @@ export type ReadFigures = {
   p99: number
 }
 
-/** Reads a shop's products by id, in turn, `inFlight` at a time, through the shop's door. */
+/** Reads a shop's products by id, in turn, `inFlight` at a time, through Traefik. */
 export async function readProducts(
   api: string,
   { products }: Shop,
@@ -21,7 +21,7 @@ export async function readProducts(
 ): Promise<ReadFigures> {
   const requests = products.map(({ id }) => ({ path: `${apiPrefix}/products/${id}` }))
   const options = { url: api, connections: inFlight, requests }
-  // Warms the cache, and what the services compile as they run.
+  // Warms the cache and the compiled code of the services.
   await autocannon({ ...options, amount: Math.max(inFlight, products.length) * 4 })
   const {
     requests: sent,

@@ -1,27 +1,40 @@
 import { parseArgs } from 'node:util'
-import { Client } from 'pg'
-import { waitFor } from '../scripts/wait-for.ts'
-import { purchaseIdOf } from '../shared/ids.ts'
-import { type Addresses, findAddresses } from './addresses.ts'
-import { type Check, checkSagas, checkSnapshot, hasEnded, toCheck } from './checks.ts'
-import { connectKafkaState, type KafkaState, type Lag } from './kafka-state.ts'
-import { connectSagas, type Sagas } from './sagas.ts'
-import { countUnfinished, readSnapshot } from './snapshot.ts'
-import { formatTable } from './table.ts'
+import { type Addresses, findAddresses } from '../scripts/stack/addresses.ts'
+import { formatTable } from '../scripts/stack/table.ts'
+import { purchaseIdOf } from '../shared/contracts/ids.ts'
+import type { GroupLag } from '../shared/kafka/admin.ts'
+import { waitFor } from '../shared/runtime/wait-for.ts'
+import { type CheckOptions, checkRecords } from './checks.ts'
+import { type Check, createFindings, type Report, toCheck } from './findings.ts'
+import { connectKafkaState, type KafkaState } from './kafka-state.ts'
+import { createProgress, type Progress } from './progress.ts'
+import { connectRecords, type Records } from './records.ts'
+import { carryOut, collectDiffering, makePlan, printPlan } from './repair.ts'
+import type { Plan } from './repair-plan.ts'
+import type { Outcome } from './repair-run.ts'
+import { checkSagas, checkStraySagas } from './saga-checks.ts'
+import { connectSagas, isRefund, type Sagas } from './sagas.ts'
+
+export type { Report } from './findings.ts'
 
 export type ReconcileOptions = {
-  /** How long purchases may take to end and messages to be handled, before what is there is judged. */
+  /** How long to wait for purchases to end and messages to be handled, before the checks. */
   waitSeconds?: number
-  /** The shop is at work: nothing is waited for, and what is in flight is no finding. */
+  /** The shop is working: do not wait, and do not report purchases in flight. */
   live?: boolean
-  /** How many open letters are in dead-letters on purpose. */
+  /** How many open dead letters are expected. */
   deadLetters?: number
+  /** How many of the sagas that ended are looked at: those of the latest purchases. */
+  sagas?: number
+  progress?: Progress
+  onWrong?: CheckOptions['onWrong']
 }
 
-export type Report = { ok: boolean; checks: Check[]; counts: Record<string, number> }
-
 const defaultWaitSeconds = 60
-/** A saga closes right behind the announcement that its purchase has ended. */
+const defaultSagas = 10_000
+/** The sagas that are read between two reports of progress. */
+const sagaBatch = 500
+/** A saga closes right after the announcement that its purchase has ended. */
 const sagaPatienceMs = 3_000
 
 /**
@@ -29,41 +42,65 @@ const sagaPatienceMs = 3_000
  * throws when something cannot be read.
  */
 export async function reconcile(
-  { kafkaBrokers, temporal, databases }: Addresses,
-  { waitSeconds = defaultWaitSeconds, live = false, deadLetters = 0 }: ReconcileOptions = {},
+  { kafkaBrokers, temporal, databases, provider }: Addresses,
+  options: ReconcileOptions = {},
 ): Promise<Report> {
+  const { waitSeconds = defaultWaitSeconds, live = false, deadLetters = 0 } = options
+  const { sagas: maxSagas = defaultSagas, progress = createProgress({ quiet: true }) } = options
   await using open = new AsyncDisposableStack()
   const kafka = open.adopt(await connectKafkaState(kafkaBrokers), (k) => k.close())
   const sagas = open.adopt(await connectSagas(temporal), (s) => s.close())
-  if (!live) await waitForQuiet(databases.purchase, kafka, sagas, waitSeconds)
+  const records = open.adopt(connectRecords(databases, provider), (r) => r.close())
+  if (!live) await waitForQuiet(records, kafka, sagas, waitSeconds)
 
-  const snapshot = await readSnapshot(databases)
-  const ended = snapshot.purchases.filter(hasEnded)
-  const endedIds = ended.map(({ id }) => id)
-  const notCompleted = await sagas.listNotCompleted()
+  progress.start('purchases', await records.countPurchases())
+  const onProgress = (purchases: number) => progress.update(purchases, 'compared')
+  const checked = await checkRecords(records, {
+    ...{ live, maxLatest: maxSagas, onProgress },
+    ...(options.onWrong && { onWrong: options.onWrong }),
+  })
+  progress.stop()
+  progress.start('sagas', checked.latestEnded.length)
+  const sagaCheck = await checkSagas(checked.latestEnded, {
+    of: 'purchase',
+    live,
+    earlier: checked.ended - checked.latestEnded.length,
+    batch: sagaBatch,
+    read: (ids) => sagas.read(ids, live ? 0 : sagaPatienceMs),
+    onProgress: (read) => progress.update(read, 'compared'),
+  })
+  progress.stop()
+  const openSagas = await checkOpenSagas(sagas, live)
+  const straySagas = await checkStraySagas(
+    'purchase',
+    sagas.purchaseIds(maxSagas),
+    records.statusesOf,
+  )
+  const refundChecks = await checkRefundSagas(records, sagas, { live, maxSagas })
   const lags = await kafka.lags()
   const dead = await kafka.countDeadLetters()
   const checks = [
-    ...checkSnapshot(snapshot, { live }),
-    checkSagas(snapshot.purchases, await sagas.read(endedIds, live ? 0 : sagaPatienceMs), { live }),
-    checkOpenSagas(notCompleted, live),
+    ...checked.checks,
+    sagaCheck,
+    openSagas,
+    straySagas,
+    ...refundChecks,
     ...(live ? [] : [checkLags(lags)]),
     checkDeadLetters(dead, deadLetters),
   ]
-  const byStatus = Map.groupBy(snapshot.purchases, ({ status }) => status)
   return {
     ok: checks.every(({ ok }) => ok),
     checks,
     counts: {
-      purchases: snapshot.purchases.length,
-      ...Object.fromEntries([...byStatus].map(([status, rows]) => [status, rows.length])),
+      purchases: checked.purchases,
+      ...checked.byStatus,
       lag: lags.reduce((sum, { lag }) => sum + lag, 0),
       deadLetters: dead,
     },
   }
 }
 
-/** Prints a line per check, and under one that failed what was found. */
+/** Prints a line per check, and the findings of a failed one. */
 export function printReport({ ok, checks, counts }: Report): void {
   const rows = checks.map((check) =>
     check.ok ? ['ok', check.name, check.detail] : ['VIOLATED', check.name],
@@ -76,40 +113,84 @@ export function printReport({ ok, checks, counts }: Report): void {
   console.log(`\n${ok ? 'All invariants hold' : 'Invariants are VIOLATED'}: ${all.join(', ')}`)
 }
 
-/** Waits until no purchase is open, no saga runs and no message is left. What is not so then, the checks tell. */
+/** The plan that was confirmed is not the one that would be carried out now. */
+export class PlanChangedError extends Error {
+  override name = 'PlanChangedError'
+}
+
+/**
+ * Reconciles, and makes a plan of what can be repaired. Changes nothing unless `confirm` is the id of just that plan:
+ * then it is carried out, and reconciled again. Throws PlanChangedError.
+ */
+export async function repair(
+  addresses: Addresses,
+  { confirm, ...options }: ReconcileOptions & { confirm?: string | undefined } = {},
+): Promise<{ report: Report; plan: Plan; outcomes?: Outcome[]; after?: Report }> {
+  const { found, onWrong } = collectDiffering()
+  const report = await reconcile(addresses, { ...options, onWrong })
+  const plan = await makePlan(addresses, report, found)
+  if (confirm === undefined) return { report, plan }
+  if (confirm !== plan.id || plan.items.length === 0) {
+    const now = plan.items.length > 0 ? `the plan is ${plan.id} now` : 'there is nothing to repair'
+    throw new PlanChangedError(`${now}: ${confirm} was not carried out`)
+  }
+  const outcomes = await carryOut(addresses, plan, options)
+  return { report, plan, outcomes, after: await reconcile(addresses, options) }
+}
+
+/**
+ * Waits until no purchase or refund is open, no saga runs and no message is left. After the deadline, the checks
+ * report what remains.
+ */
 async function waitForQuiet(
-  purchaseUrl: string,
+  records: Pick<Records, 'countUnfinished' | 'countOpenRefunds'>,
   kafka: KafkaState,
   sagas: Sagas,
   waitSeconds: number,
 ): Promise<void> {
-  await using open = new AsyncDisposableStack()
-  const purchases = open.adopt(new Client({ connectionString: purchaseUrl }), (db) => db.end())
-  await purchases.connect()
   const quiet = async () =>
-    (await countUnfinished(purchases)) === 0 &&
+    (await records.countUnfinished()) === 0 &&
+    (await records.countOpenRefunds()) === 0 &&
     (await sagas.countRunning()) === 0 &&
     (await kafka.lags()).every(({ lag }) => lag === 0)
   await waitFor('the shop to be quiet', quiet, waitSeconds * 1000).catch(() => undefined)
 }
 
-function checkOpenSagas(sagas: { workflowId: string; state: string }[], live: boolean): Check {
-  const wrong = live ? sagas.filter(({ state }) => state !== 'RUNNING') : sagas
-  const findings = wrong.map(({ workflowId, state }) => ({
-    purchaseIds: [purchaseIdOf(workflowId)],
-    what: `${workflowId} ${state}`,
-  }))
-  const running = sagas.length - wrong.length
-  return toCheck(
-    'every saga returned',
-    findings,
-    running > 0 ? `${running} still run` : 'none open',
-  )
+async function checkRefundSagas(
+  records: Pick<Records, 'endedRefunds' | 'refundStatusesOf'>,
+  sagas: Pick<Sagas, 'readRefunds' | 'refundIds'>,
+  { live, maxSagas }: { live: boolean; maxSagas: number },
+): Promise<Check[]> {
+  const { ended, latest } = await records.endedRefunds(maxSagas)
+  const returned = await checkSagas(latest, {
+    of: 'refund',
+    live,
+    earlier: ended - latest.length,
+    batch: sagaBatch,
+    read: (ids) => sagas.readRefunds(ids, live ? 0 : sagaPatienceMs),
+  })
+  const { refundStatusesOf } = records
+  return [returned, await checkStraySagas('refund', sagas.refundIds(maxSagas), refundStatusesOf)]
 }
 
-function checkLags(lags: Lag[]): Check {
-  const behind = lags.filter(({ lag }) => lag > 0)
-  const findings = behind.map(({ group, topic, lag }) => ({
+async function checkOpenSagas(sagas: Pick<Sagas, 'notCompleted'>, live: boolean): Promise<Check> {
+  const findings = createFindings('every saga returned')
+  let running = 0
+  for await (const page of sagas.notCompleted()) {
+    for (const { workflowId, state } of page) {
+      if (live && state === 'RUNNING') running += 1
+      else {
+        const purchaseIds = isRefund(workflowId) ? [] : [purchaseIdOf(workflowId)]
+        findings.add({ purchaseIds, what: `${workflowId} ${state}` })
+      }
+    }
+  }
+  return findings.toCheck(running > 0 ? `${running} still run` : 'none open')
+}
+
+function checkLags(lags: GroupLag[]): Check {
+  const lagging = lags.filter(({ lag }) => lag > 0)
+  const findings = lagging.map(({ group, topic, lag }) => ({
     purchaseIds: [],
     what: `${group} has ${lag} messages of ${topic} left`,
   }))
@@ -128,15 +209,50 @@ async function main(): Promise<void> {
       wait: { type: 'string', default: `${defaultWaitSeconds}` },
       live: { type: 'boolean', default: false },
       'dead-letters': { type: 'string', default: '0' },
+      sagas: { type: 'string', default: `${defaultSagas}` },
+      repair: { type: 'boolean', default: false },
+      // The id of the plan that `--repair` has printed.
+      confirm: { type: 'string' },
     },
   })
-  const report = await reconcile(await findAddresses(), {
+  const options = {
     waitSeconds: Number(values.wait),
     live: values.live,
     deadLetters: Number(values['dead-letters']),
-  })
+    sagas: Number(values.sagas),
+    progress: createProgress(),
+  }
+  const addresses = await findAddresses()
+  const ok = values.repair
+    ? await runRepair(addresses, { ...options, confirm: values.confirm })
+    : await runReconcile(addresses, options)
+  if (!ok) process.exitCode = 1
+}
+
+async function runReconcile(addresses: Addresses, options: ReconcileOptions): Promise<boolean> {
+  const report = await reconcile(addresses, options)
   printReport(report)
-  if (!report.ok) process.exitCode = 1
+  return report.ok
+}
+
+async function runRepair(
+  addresses: Addresses,
+  options: ReconcileOptions & { confirm: string | undefined },
+): Promise<boolean> {
+  const { report, plan, outcomes, after } = await repair(addresses, options)
+  if (!outcomes || !after) {
+    printReport(report)
+    printPlan(plan)
+    if (plan.items.length > 0) {
+      console.log(`To carry it out: npm run reconcile -- --repair --confirm ${plan.id}`)
+    }
+    return report.ok
+  }
+  const failed = outcomes.filter(({ failed }) => failed !== undefined)
+  for (const { purchaseId, failed: why } of failed) console.log(`${purchaseId} ${why}`)
+  console.log(`${outcomes.length - failed.length} of ${outcomes.length} purchases repaired\n`)
+  printReport(after)
+  return after.ok
 }
 
 if (import.meta.main) {

@@ -2,16 +2,19 @@ import assert from 'node:assert/strict'
 import { sumOf, unevenness } from './replicas.ts'
 
 describe('the load of replicas', () => {
-  const metrics = `# TYPE grpc_calls_total counter
-grpc_calls_total{method="GetProducts",outcome="answered",service="product"} 12
-grpc_calls_total{method="CheckProducts",outcome="answered",service="product"} 3
-grpc_calls_total_other 99
+  const metrics = `# TYPE grpc_server_duration_seconds histogram
+grpc_server_duration_seconds_count{method="GetProducts",code="OK",service="product"} 12
+grpc_server_duration_seconds_count{method="CheckProducts",code="OK",service="product"} 3
+grpc_server_duration_seconds_count_other 99
 `
 
   it('adds up the samples that have the labels', () => {
-    assert.equal(sumOf(metrics, 'grpc_calls_total'), 15)
-    assert.equal(sumOf(metrics, 'grpc_calls_total', { method: 'GetProducts' }), 12)
-    assert.equal(sumOf(metrics, 'grpc_calls_total', { method: 'Get' }), 0)
+    assert.equal(sumOf(metrics, 'grpc_server_duration_seconds_count'), 15)
+    assert.equal(
+      sumOf(metrics, 'grpc_server_duration_seconds_count', { method: 'GetProducts' }),
+      12,
+    )
+    assert.equal(sumOf(metrics, 'grpc_server_duration_seconds_count', { method: 'Get' }), 0)
   })
 
   it('is as uneven as the one that is farthest from the mean', () => {

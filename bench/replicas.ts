@@ -1,6 +1,6 @@
-import { replicaName, replicaNumbers, replicaPort } from '../scripts/replicas.ts'
-import type { ServiceName } from '../scripts/service-env.ts'
-import type { StackInfo } from '../scripts/stack-client.ts'
+import type { StackInfo } from '../scripts/stack/client.ts'
+import { replicaName, replicaNumbers, replicaPort } from '../scripts/stack/replicas.ts'
+import type { ServiceName } from '../scripts/stack/services.ts'
 
 /** What one replica has answered and handled since it started. */
 export type ReplicaLoad = { name: string; grpcCalls: number; commands: number }
@@ -18,7 +18,7 @@ export function sumOf(
     .reduce((sum, [, , value]) => sum + Number(value), 0)
 }
 
-/** Asks every replica of a service what it has done. */
+/** Reads the counters of every replica of a service. */
 export function readReplicaLoads(
   { ports, replicas }: Pick<StackInfo, 'ports' | 'replicas'>,
   service: ServiceName,
@@ -31,14 +31,14 @@ export function readReplicaLoads(
       const handled = { topic: `${service}-commands`, outcome: 'handled' }
       return {
         name: replicaName(service, replica),
-        grpcCalls: sumOf(metrics, 'grpc_calls_total'),
+        grpcCalls: sumOf(metrics, 'grpc_server_duration_seconds_count'),
         commands: sumOf(metrics, 'kafka_messages_total', handled),
       }
     }),
   )
 }
 
-/** How far the busiest and the idlest lie from the mean, as a share of it: 0.1 is 10 %. */
+/** The largest deviation from the mean, as a fraction of it: 0.1 is 10 %. */
 export function unevenness(counts: number[]): number {
   const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
   return mean === 0 ? 0 : Math.max(...counts.map((count) => Math.abs(count - mean))) / mean

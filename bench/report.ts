@@ -1,7 +1,7 @@
+import { formatTable } from '../scripts/stack/table.ts'
 import type { PurchaseFigures } from './figures.ts'
 import type { ProcessUse } from './processes.ts'
 import type { RunResult } from './run.ts'
-import { formatTable } from './table.ts'
 import { formatValue, judge } from './targets.ts'
 
 type Cell = string | number
@@ -70,6 +70,7 @@ function rates({ burst, open, search, reads, ceiling, long }: RunResult): Table 
     rows: [
       ['', 'completed', ''],
       ...(burst ? [purchases(`burst, ${burst.inFlight} in flight`, burst)] : []),
+      ...(burst ? [besideTheOriginal(burst)] : []),
       ...(open ? [purchases(`open loop, ${open.perMinute} a minute`, open)] : []),
       ...(long ? [purchases(`long, ${long.posted}`, long)] : []),
       ...(search
@@ -98,6 +99,16 @@ function rates({ burst, open, search, reads, ceiling, long }: RunResult): Table 
         : []),
     ],
   }
+}
+
+/** The README of the original: "processing 1000 purchases in 1 minute". */
+function besideTheOriginal({ completedPerSecond }: PurchaseFigures): Cell[] {
+  const seconds = (1_000 / completedPerSecond).toFixed(0)
+  return [
+    '1,000 purchases',
+    `${seconds} s`,
+    'the original, by its README: 60 s, on its own machine',
+  ]
 }
 
 function costs({ costs: found }: RunResult): Table {

@@ -31,7 +31,7 @@ describe('RESULTS.md', () => {
     })
   })
 
-  it('shows how far several runs lie apart', () => {
+  it('shows the spread of more than one run', () => {
     const [row] = rowsOf(
       renderResults(exampleResults([exampleRun(), exampleRun()]), 'x.svg'),
       ...columns,

@@ -1,10 +1,16 @@
 import type { Machine } from './machine.ts'
-import type { Settings } from './options.ts'
+import type { Settings, Study } from './options.ts'
 import { goalRows, tablesOf } from './report.ts'
 import type { RunResult } from './run.ts'
+import type { VolumeFigures } from './volume/volume.ts'
 
 /** What `--json` writes. */
-export type Results = { machine: Machine; settings: Settings; runs: RunResult[] }
+export type Results = {
+  machine: Machine
+  settings: Settings
+  runs: RunResult[]
+  studies?: Partial<Record<Study, VolumeFigures>>
+}
 
 /** The whole of RESULTS.md. `picture` is the path of the chart, from there. */
 export function renderResults({ machine, settings, runs }: Results, picture: string): string {

@@ -1,5 +1,5 @@
-import type { StackStatus } from '../scripts/stack-client.ts'
-import type { Addresses } from './addresses.ts'
+import type { Addresses } from '../scripts/stack/addresses.ts'
+import type { StackStatus } from '../scripts/stack/client.ts'
 import { type CeilingFigures, measureCeiling } from './ceiling.ts'
 import { connectEnds, type Ends } from './ends.ts'
 import { allCompleted, type PurchaseFigures, purchaseFigures } from './figures.ts'
@@ -38,14 +38,14 @@ export type RunResult = {
 
 export type Context = { target: Target; settings: Settings; ends: Ends; progress: Progress }
 
-/** A rate is borne when it is answered, completed, and the slowest in a hundred takes no longer. */
+/** A rate is sustained if all purchases are answered and completed, and the slowest percent takes no longer. */
 const bearableP99Ms = 2_000
 const fallbackFirstRate = 600
 const lowestRate = 60
-/** Sagas that are asked what they cost. */
+/** The number of sagas whose cost is read. */
 const maxCostSample = 100
 
-/** Measures every phase in turn, then reconciles. What it did not lose it proves at the end of it. */
+/** Measures every phase in turn, then reconciles to prove that nothing was lost. */
 export async function runOnce(
   target: Target,
   settings: Settings,
@@ -87,12 +87,12 @@ export async function runOnce(
   return { ...result, reconciled: withLost(await reconcile(target), result) }
 }
 
-/** Whether a run may be believed: nothing was lost and every invariant holds. */
+/** Whether a run is valid: nothing was lost and every invariant holds. */
 export function isSound({ reconciled }: RunResult): boolean {
   return reconciled.ok
 }
 
-/** A purchase that was answered 202 and is in no table: no database can tell of it. */
+/** A purchase that was answered 202 and is in no table; no check of the databases can find it. */
 export function withLost(report: Report, result: Omit<RunResult, 'reconciled'>): Report {
   const { latency, burst, open, long } = result
   const lost = [latency, burst, open, long].flatMap((figures) => figures?.lost ?? [])

@@ -1,18 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection, type ConnectionLike } from '@temporalio/client'
 import { defaultPayloadConverter } from '@temporalio/common'
-import type { PurchaseEnded } from '../shared/contracts/events.ts'
-import { purchaseWorkflowId } from '../shared/ids.ts'
+import type { PurchaseEnded, RefundEnded } from '../shared/contracts/events.ts'
+import { purchaseIdOf, purchaseWorkflowId, refundWorkflowId } from '../shared/contracts/ids.ts'
 import { namespace } from '../temporal/setup.ts'
+import type * as workflows from '../workflows/index.ts'
 import { inParallel } from './in-parallel.ts'
 
-/** How a saga stands; `result` is the status that it returned. */
+/** The state of a saga; `result` is the status that it returned. */
 export type Saga = { state: 'missing' | 'RUNNING' | 'COMPLETED' | 'FAILED'; result?: string }
 
 /** What a saga cost Temporal. */
 export type SagaCost = { events: number; bytes: number; transitions: number }
 
 const readsAtOnce = 64
+/** A page of the search index, whose entries take some kB each. */
+const pageSize = 200
+/** The other workflows of the namespace, such as those of the ceiling, are no sagas. */
+const sagaTypes = [
+  'purchase',
+  'refusePurchase',
+  'finishPurchase',
+] satisfies (keyof typeof workflows)[]
+const ofSagas = `WorkflowType IN (${sagaTypes.map((type) => `'${type}'`).join(', ')})`
+const refundType = 'refund' satisfies keyof typeof workflows
+const ofRefunds = `WorkflowType = '${refundType}'`
+const ofAllSagas = `(${ofSagas} OR ${ofRefunds})`
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const closeEventOnly = 2
 const notFound = 5
 const pollMs = 100
@@ -24,39 +38,91 @@ export async function connectSagas(address: string) {
   const connection = await Connection.connect({ address })
   const { workflow } = new Client({ connection, namespace })
 
+  async function* idsOf(
+    query: string,
+    idOf: (workflowId: string) => string | undefined,
+    maxEnded: number,
+  ): AsyncGenerator<string[]> {
+    let ended = 0
+    let page: string[] = []
+    // The index is in this order.
+    for await (const { workflowId, status } of workflow.list({ query, pageSize })) {
+      if (status.name !== 'RUNNING' && ++ended > maxEnded) break
+      const id = idOf(workflowId)
+      if (id !== undefined) page.push(id)
+      if (page.length < pageSize) continue
+      yield page
+      page = []
+    }
+    yield page
+  }
+
+  /** Each from its history and so never stale. One that is about to close is waited for, `patienceMs` at most. */
+  async function readAll(
+    ids: string[],
+    workflowIdOf: (id: string) => string,
+    patienceMs: number,
+  ): Promise<Map<string, Saga>> {
+    const end = Date.now() + patienceMs
+    const sagas = await inParallel(ids, readsAtOnce, async (id) => {
+      for (;;) {
+        const saga = await readSaga(connection, workflowIdOf(id))
+        if (saga.state !== 'RUNNING' || Date.now() > end) return [id, saga] as const
+        await sleep(pollMs)
+      }
+    })
+    return new Map(sagas)
+  }
+
   return {
-    /** How many run, as the search index has it, which is a moment behind. */
-    countRunning: async () => (await workflow.count(`ExecutionStatus = 'Running'`)).count,
+    /** How many run, as the search index has it, which lags by a moment. */
+    countRunning: async () =>
+      (await workflow.count(`ExecutionStatus = 'Running' AND ${ofAllSagas}`)).count,
 
     /**
-     * Those that did not end by returning: they run, or ended in a way that no saga may. A run that was taken up again
-     * is not the saga any more.
+     * The purchases that have a saga, in pages: all whose sagas run, and after them those whose sagas ended last, until
+     * `maxEnded` of these.
      */
-    async listNotCompleted() {
-      const query = `ExecutionStatus != 'Completed'`
-      const runs = await Array.fromAsync(workflow.list({ query }))
-      const ids = [...new Set(runs.map(({ workflowId }) => workflowId))]
-      const latest = await inParallel(ids, readsAtOnce, (id) => workflow.getHandle(id).describe())
-      return latest
-        .filter(({ status }) => status.name !== 'COMPLETED')
-        .map(({ workflowId, status }) => ({ workflowId, state: status.name }))
-    },
+    purchaseIds: (maxEnded: number) => idsOf(ofSagas, sagaIdOf, maxEnded),
+
+    /** The same of the refunds that have a saga. */
+    refundIds: (maxEnded: number) => idsOf(ofRefunds, refundIdOf, maxEnded),
 
     /**
-     * The sagas of purchases that have ended, by purchase id, each from its history and so never stale. One that is
-     * about to close is waited for, `patienceMs` at most.
+     * Those that did not end by returning, in pages: they run, or ended in a way that no saga may. A run that was
+     * restarted is not the saga any more.
      */
-    async read(purchaseIds: string[], patienceMs: number): Promise<Map<string, Saga>> {
-      const end = Date.now() + patienceMs
-      const sagas = await inParallel(purchaseIds, readsAtOnce, async (id) => {
-        for (;;) {
-          const saga = await readSaga(connection, id)
-          if (saga.state !== 'RUNNING' || Date.now() > end) return [id, saga] as const
-          await sleep(pollMs)
-        }
-      })
-      return new Map(sagas)
+    async *notCompleted(): AsyncGenerator<{ workflowId: string; state: string }[]> {
+      const query = `ExecutionStatus != 'Completed' AND ${ofAllSagas}`
+      const seen = new Set<string>()
+      const look = async (ids: string[]) => {
+        const handles = await inParallel(ids, readsAtOnce, (id) =>
+          workflow.getHandle(id).describe(),
+        )
+        return handles
+          .filter(({ status }) => status.name !== 'COMPLETED')
+          .map(({ workflowId, status }) => ({ workflowId, state: status.name }))
+      }
+      let page: string[] = []
+      for await (const { workflowId } of workflow.list({ query, pageSize })) {
+        const isSaga = sagaIdOf(workflowId) !== undefined || isRefund(workflowId)
+        if (!isSaga || seen.has(workflowId)) continue
+        seen.add(workflowId)
+        page.push(workflowId)
+        if (page.length < pageSize) continue
+        yield await look(page)
+        page = []
+      }
+      yield await look(page)
     },
+
+    /** The sagas of purchases that have ended, by purchase id. */
+    read: (purchaseIds: string[], patienceMs: number) =>
+      readAll(purchaseIds, purchaseWorkflowId, patienceMs),
+
+    /** Those of refunds that have ended, by refund id. */
+    readRefunds: (refundIds: string[], patienceMs: number) =>
+      readAll(refundIds, refundWorkflowId, patienceMs),
 
     /** The mean cost of the sagas of these purchases. */
     async meanCost(purchaseIds: string[]): Promise<SagaCost> {
@@ -81,17 +147,34 @@ export async function connectSagas(address: string) {
   }
 }
 
-async function readSaga(connection: ConnectionLike, purchaseId: string): Promise<Saga> {
+/** Whether a workflow is the saga of a refund. */
+export function isRefund(workflowId: string): boolean {
+  return refundIdOf(workflowId) !== undefined
+}
+
+/** The refund of a saga; undefined for any other workflow. */
+function refundIdOf(workflowId: string): string | undefined {
+  const id = workflowId.replace(/^refund-/, '')
+  return uuid.test(id) && workflowId === refundWorkflowId(id) ? id : undefined
+}
+
+/** The purchase of a saga; undefined for any other workflow. */
+function sagaIdOf(workflowId: string): string | undefined {
+  const id = purchaseIdOf(workflowId)
+  return uuid.test(id) && workflowId === purchaseWorkflowId(id) ? id : undefined
+}
+
+async function readSaga(connection: ConnectionLike, workflowId: string): Promise<Saga> {
   try {
     const { history } = await connection.workflowService.getWorkflowExecutionHistory({
       namespace,
-      execution: { workflowId: purchaseWorkflowId(purchaseId) },
+      execution: { workflowId },
       historyEventFilterType: closeEventOnly,
     })
     const last = history?.events?.at(-1)
     const payload = last?.workflowExecutionCompletedEventAttributes?.result?.payloads?.[0]
     if (payload) {
-      const { status } = defaultPayloadConverter.fromPayload<PurchaseEnded>(payload)
+      const { status } = defaultPayloadConverter.fromPayload<PurchaseEnded | RefundEnded>(payload)
       return { state: 'COMPLETED', result: status }
     }
     const failed =

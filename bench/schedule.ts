@@ -7,8 +7,8 @@ export function arrivalTimes(perMinute: number, seconds: number): number[] {
 }
 
 /**
- * Begins `work` at each of the times, ascending ms from now, and never waits for what it began. `lateMs` says how
- * long after its time a work was begun, e.g. because this process was busy.
+ * Starts `work` at each of the times, ascending ms from now, and never waits for it. `lateMs` is the delay of a start,
+ * e.g. because this process was busy.
  */
 export async function onSchedule<T>(
   times: number[],

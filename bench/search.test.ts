@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { findHighestRate } from './search.ts'
 
-/** A shop that bears rates up to a limit. */
+/** A shop that sustains rates up to a limit. */
 const bearing = (limit: number) => async (rate: number) => rate <= limit
 
 describe('the search for the highest rate', () => {

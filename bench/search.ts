@@ -14,8 +14,8 @@ export type SearchOptions = {
 const growth = 1.5
 
 /**
- * Finds the highest rate that `tryRate` bears: by half as much again until one is too high, or down by half until one
- * is not, then halving what lies between. `best` is 0 when every rate tried was too high.
+ * Finds the highest rate that `tryRate` sustains: by half as much again until one is too high, or down by half until
+ * one is not, then halving what lies between. `best` is 0 when every rate tried was too high.
  */
 export async function findHighestRate(
   tryRate: (rate: number) => Promise<boolean>,

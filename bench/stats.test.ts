@@ -26,7 +26,7 @@ describe('stats', () => {
 
   it('counts by key, most often first', () => {
     assert.deepEqual(
-      countBy(['a', 'b', 'b'], (letter) => letter),
+      countBy(['a', 'b', 'b'], (char) => char),
       [
         ['b', 2],
         ['a', 1],

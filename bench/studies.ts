@@ -1,17 +1,19 @@
-import type { StackOptions } from '../scripts/start-stack.ts'
+import type { StackOptions } from '../scripts/stack/start.ts'
+import { formatTable } from '../scripts/stack/table.ts'
 import { connectEnds } from './ends.ts'
+import { compareNeighbours } from './fairness.ts'
+import { fairnessFailures, fairnessRows } from './fairness-report.ts'
 import type { Settings, Study } from './options.ts'
 import { startOwnTarget } from './own-stack.ts'
 import type { Progress } from './progress.ts'
 import { printReport, reconcile } from './reconcile.ts'
 import { readReplicaLoads, unevenness } from './replicas.ts'
 import { type Burst, buy } from './run.ts'
-import { formatTable } from './table.ts'
+import { measureTracing, tracingRows } from './tracing.ts'
+import { volumeFailures, volumeRows } from './volume/report.ts'
+import { measureVolume, type VolumeFigures } from './volume/volume.ts'
 
-/*
- * What a setting does: the same burst on a fresh stack for each value of it. A stack whose reconciler finds a
- * violation ends the study.
- */
+/* The effect of a setting: the same burst on a fresh stack for each of its values. A violation ends the study. */
 
 type Options = Omit<StackOptions, 'dataDir' | 'portOffset'>
 type Deps = { settings: Settings; progress: Progress; signal: AbortSignal }
@@ -37,7 +39,7 @@ const poolSizes: Pools[] = [
   { ...seed, partitions: 30 },
 ]
 
-export function optionsFor({ concurrency, orchestrator, unfinished, partitions }: Pools): Options {
+function optionsFor({ concurrency, orchestrator, unfinished, partitions }: Pools): Options {
   const consumers = pooled.map((name) => [name, { CONSUMER_CONCURRENCY: `${concurrency}` }])
   return {
     partitions,
@@ -135,14 +137,43 @@ async function compareReplicas(deps: Deps): Promise<(string | number)[][]> {
   return rows
 }
 
-const studies: Record<Study, (deps: Deps) => Promise<(string | number)[][]>> = {
-  pools: comparePools,
-  scaling: compareReplicas,
+type StudyResult = {
+  rows: (string | number)[][]
+  /** Why the study failed; nothing when it did not. */
+  failures: string[]
+  figures?: VolumeFigures
 }
 
-/** Runs a study and prints its table. */
-export async function runStudy(study: Study, deps: Deps): Promise<void> {
-  const rows = await studies[study](deps)
+const studies: Record<Study, (deps: Deps) => Promise<StudyResult>> = {
+  pools: async (deps) => ({ rows: await comparePools(deps), failures: [] }),
+  scaling: async (deps) => ({ rows: await compareReplicas(deps), failures: [] }),
+  fairness: async ({ settings, ...deps }) => {
+    // Of fewer than a hundred, p99 would be the slowest one.
+    const sizes = { samples: 2 * settings.latencies, backlog: settings.longPurchases }
+    const found = await compareNeighbours({ ...deps, ...sizes })
+    return { rows: fairnessRows(found), failures: fairnessFailures(found) }
+  },
+  tracing: async (deps) => {
+    const measure = (options: Options) => burstOn(options, deps, async (_, burst) => burst)
+    const measured = await measureTracing(measure, deps.progress.say)
+    return { rows: tracingRows(measured), failures: [] }
+  },
+  volume: async (deps) => {
+    const figures = await measureVolume(deps)
+    if (!figures.reconciler.ok) console.log(figures.reconciler.output)
+    return { rows: volumeRows(figures), failures: volumeFailures(figures), figures }
+  },
+}
+
+/** Runs a study, and prints its table and why it failed. */
+export async function runStudy(study: Study, deps: Deps): Promise<StudyResult> {
+  const result = await studies[study](deps)
   const { purchases, inFlight } = deps.settings
-  console.log(`\n${study}: ${purchases} purchases, ${inFlight} in flight\n${formatTable(rows)}`)
+  console.log(
+    `\n${study}: ${purchases} purchases, ${inFlight} in flight\n${formatTable(result.rows)}`,
+  )
+  if (result.failures.length > 0) {
+    console.log(`\n${study} FAILED:\n${result.failures.map((why) => `  ${why}`).join('\n')}`)
+  }
+  return result
 }

@@ -31,6 +31,9 @@ function servicesRss({ burst, long }: RunResult): number | undefined {
   return seen.length > 0 ? Math.max(...seen) : undefined
 }
 
+/** What all services may take together under load, MB. */
+export const maxServicesRssMb = 1_300
+
 /** What the native stack promises on two cores with everything on them. Rates count purchases that COMPLETED. */
 export const goals: Goal[] = [
   {
@@ -109,7 +112,7 @@ export const goals: Goal[] = [
     name: 'RSS of all services under load',
     unit: 'MB',
     better: 'less',
-    must: 1_100,
+    must: maxServicesRssMb,
     aim: 800,
     digits: 0,
     of: servicesRss,

@@ -1,25 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Addresses } from './addresses.ts'
-import { checkSnapshot, overdueCheck } from './checks.ts'
-import { readSnapshot } from './snapshot.ts'
+import type { Addresses } from '../scripts/stack/addresses.ts'
+import { checkRecords } from './checks.ts'
+import { connectRecords } from './records.ts'
+import { overdueCheck } from './rules.ts'
 
 const lookEveryMs = 1_000
 
 /**
  * Checks every second what must hold at any instant: not that purchases are settled in time, which a fault may delay. A
- * database that is away is looked at the next time.
+ * database that is unavailable, or the provider, is read the next time.
  */
-export function watchInvariants(databases: Addresses['databases']) {
+export function watchInvariants({
+  databases,
+  provider,
+}: Pick<Addresses, 'databases' | 'provider'>) {
   const violations: { what: string; purchaseIds: string[] }[] = []
+  const records = connectRecords(databases, provider)
   let looks = 0
   let watching = true
 
   async function look(): Promise<void> {
-    const snapshot = await readSnapshot(databases).catch(() => undefined)
-    if (!snapshot) return
+    const checked = await checkRecords(records, { live: true, atOnce: true }).catch(() => undefined)
+    if (!checked) return
     looks += 1
     const seen = new Set(violations.map(({ what }) => what))
-    for (const { ok, name, detail, purchaseIds } of checkSnapshot(snapshot, { live: true })) {
+    for (const { ok, name, detail, purchaseIds } of checked.checks) {
       const what = `at work, ${name}: ${detail}`
       if (!ok && name !== overdueCheck && !seen.has(what)) violations.push({ what, purchaseIds })
     }
@@ -36,6 +41,7 @@ export function watchInvariants(databases: Addresses['databases']) {
     async end() {
       watching = false
       await loop
+      await records.close()
       return { violations, looks }
     },
   }
