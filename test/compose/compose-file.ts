@@ -6,17 +6,18 @@ import { readDocument } from '../docs/markdown.ts'
 export type ComposeService = {
   image: string
   build?: string
+  pull_policy?: string
   user?: string
   command?: string[]
   entrypoint?: string[]
   environment?: Record<string, string | number>
-  depends_on?: Record<string, { condition: string }>
+  depends_on?: Record<string, { condition: string; required?: boolean }>
   profiles?: string[]
   ports?: string[]
   expose?: string[]
   volumes?: string[]
   networks: string[] | Record<string, { ipv4_address: string }>
-  healthcheck?: { test?: string[]; disable?: boolean }
+  healthcheck?: { test?: string[]; disable?: boolean; interval?: string; start_interval?: string }
   restart?: string
   mem_limit?: string
   cap_drop?: string[]
@@ -73,9 +74,9 @@ export function freshEnv(): Record<string, string> {
 
 let parsed: Promise<ComposeFile> | undefined
 
-/** docker-compose.yml as it is written, anchors and merges resolved. To be read only: it is parsed once. */
+/** docker-compose.yml as written, with anchors and merges resolved. Do not change it: it is parsed once. */
 export function readComposeFile(): Promise<ComposeFile> {
-  // The limit of aliases is for files of strangers.
+  // The limit of aliases protects from untrusted files.
   parsed ??= readDocument('docker-compose.yml').then((text) =>
     parse(text, { merge: true, maxAliasCount: -1 }),
   )
@@ -93,6 +94,9 @@ export function megabytes(size: string): number {
   assert.ok(number, `${size} is no size`)
   return Number(number) * (unit === 'g' ? 1024 : 1)
 }
+
+/** Runs the image that is built from this checkout. */
+export const isOurs = (service: ComposeService) => service.image.startsWith('saga-orchestration:')
 
 /** A one-shot: it runs once and is done. */
 export const isJob = (service: ComposeService) => service.restart === 'no'

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict'
-import { serviceNames } from '../../scripts/service-env.ts'
+import { serviceNames } from '../../scripts/stack/services.ts'
 import { readDocument, section, tables } from '../docs/markdown.ts'
 import {
   type ComposeFile,
   type ComposeService,
   freshEnv,
   isJob,
+  isOurs,
   megabytes,
   resolveComposeFile,
 } from './compose-file.ts'
 
 /** What a person opens in a browser or a customer calls, by what publishes it. */
-const doors: Record<string, number[]> = {
-  traefik: [80, 8080],
-  minio: [9000, 9001],
+const publishedPorts: Record<string, number[]> = {
+  traefik: [80, 9000, 8082, 8080],
+  minio: [9001],
   mailhog: [8025],
   'temporal-ui': [8233],
   kafdrop: [9002],
@@ -30,7 +31,7 @@ describe('every container of docker-compose.yml', () => {
 
   it('has an image pinned to a version', () => {
     for (const [name, { image }] of services) {
-      assert.match(image, /^[a-z/-]+:(v?\d+\.\d+(\.\d+)?|RELEASE\.[\dTZ-]+)$/, name)
+      assert.match(image, /^[a-z/-]+:(v?\d+\.\d+(\.\d+(-dev)?)?|RELEASE\.[\dTZ-]+)$/, name)
     }
   })
 
@@ -46,7 +47,9 @@ describe('every container of docker-compose.yml', () => {
       assert.ok(['no', 'unless-stopped'].includes(service.restart ?? ''), name)
       if (isJob(service)) continue
       assert.notEqual(service.healthcheck?.disable, true, name)
-      assert.ok(service.build ?? service.healthcheck?.test, name)
+      assert.equal(service.healthcheck?.interval, '30s', name)
+      assert.equal(service.healthcheck?.start_interval, '2s', name)
+      assert.ok(isOurs(service) || service.healthcheck?.test, name)
     }
   })
 
@@ -59,7 +62,7 @@ describe('every container of docker-compose.yml', () => {
   })
 
   it('of ours cannot write to its file system, and is not root', async () => {
-    const ours = services.filter(([, { build }]) => build)
+    const ours = services.filter(([, service]) => isOurs(service))
 
     assert.ok(ours.length > serviceNames.length)
     for (const [name, { read_only, tmpfs, user }] of ours) {
@@ -70,6 +73,39 @@ describe('every container of docker-compose.yml', () => {
     assert.match(await readDocument('Dockerfile'), /^USER node$/m)
   })
 
+  it('of ours has the image that account alone builds, and that nothing pulls', () => {
+    const builders = services.filter(([, { build }]) => build)
+
+    assert.deepEqual(
+      builders.map(([name]) => name),
+      ['account'],
+    )
+    for (const [name, service] of services) {
+      assert.equal(service.pull_policy, isOurs(service) ? 'never' : undefined, name)
+    }
+  })
+
+  it('that runs once is waited for, so that `docker compose up --wait` knows when it is done', () => {
+    const awaited = services.flatMap(([, { depends_on = {} }]) =>
+      Object.entries(depends_on)
+        .filter(([, { condition }]) => condition === 'service_completed_successfully')
+        .map(([name]) => name),
+    )
+
+    for (const [name, service] of services) {
+      if (isJob(service) && !service.profiles?.includes('bench'))
+        assert.ok(awaited.includes(name), name)
+    }
+  })
+
+  it("of PostgreSQL and Temporal's server leaves connections of the one for the other's parts", () => {
+    const { environment = {} } = file.services.temporal ?? {}
+    const parts = 4
+    const each = Number(environment.SQL_MAX_CONNS) + Number(environment.SQL_VIS_MAX_CONNS)
+    // Of PostgreSQL's 100, three are its administrators'.
+    assert.ok(parts * each <= 97)
+  })
+
   it('that is an engine, or serves gRPC, is out of reach from outside', () => {
     assert.equal(file.networks.back?.internal, true)
     for (const [name, { ports = [], networks }] of services) {
@@ -78,21 +114,21 @@ describe('every container of docker-compose.yml', () => {
         assert.ok(inside, `${name} publishes ${port} to other machines`)
         return Number(inside)
       })
-      assert.deepEqual(published, doors[name] ?? [], name)
+      assert.deepEqual(published, publishedPorts[name] ?? [], name)
       const names = Array.isArray(networks) ? networks : Object.keys(networks)
-      assert.deepEqual(names, name in doors ? ['front', 'back'] : ['back'], name)
+      assert.deepEqual(names, name in publishedPorts ? ['front', 'back'] : ['back'], name)
     }
   })
 
   it('is in the table of memory, whose sums are right', async () => {
-    const readme = await readDocument('README.md')
-    const [table] = tables(section(readme, '### With Docker'))
+    const compose = await readDocument('docs/compose.md')
+    const [table] = tables(section(compose, '## Memory'))
     const limit = (chosen: [string, ComposeService][]) =>
       chosen.reduce((sum, [, { mem_limit }]) => sum + megabytes(mem_limit ?? ''), 0)
     const running = services.filter(([, service]) => !isJob(service))
     const like = (pattern: RegExp) => running.filter(([name]) => pattern.test(name))
     const isService = (name: string) => (serviceNames as string[]).includes(name)
-    const others = /^(traefik|mailhog|temporal-ui|kafdrop)$/
+    const others = /^(traefik|mailhog|temporal-ui|kafdrop|lab|provider)$/
     const sums: Record<string, number> = {
       'eight services': limit(running.filter(([name]) => isService(name))),
       'seven PostgreSQL': limit(like(/-db$/)),
@@ -100,7 +136,7 @@ describe('every container of docker-compose.yml', () => {
       Kafka: limit(like(/^kafka$/)),
       Temporal: limit(like(/^temporal$/)),
       MinIO: limit(like(/^minio$/)),
-      'Traefik, MailHog, Temporal UI, Kafdrop': limit(like(others)),
+      'Traefik, MailHog, Temporal UI, Kafdrop, failure lab, provider': limit(like(others)),
       [`all, profile \`full\` (\`light\`: ${limit(running.filter(([, { profiles }]) => !profiles))})`]:
         limit(running),
     }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { checkout, readDocument } from '../docs/markdown.ts'
-import { freshEnv, resolveComposeFile } from './compose-file.ts'
+import { freshEnv, isOurs, resolveComposeFile } from './compose-file.ts'
 
 /** Of the stage that the others begin with. */
 const manifests = ['package.json', 'package-lock.json', '.npmrc']
@@ -43,9 +43,9 @@ describe('the image', () => {
   before(async () => {
     dockerfile = await readDocument('Dockerfile')
     const runtime = dockerfile.slice(dockerfile.indexOf(' AS runtime'))
-    copied = [...runtime.matchAll(/^COPY (?:--from=\S+ )?\S+ (\S+)$/gm)].map(([, to = '']) => to)
+    copied = [...runtime.matchAll(/^COPY (?:--from=build )?\S+ (\S+)$/gm)].map(([, to = '']) => to)
     const { services } = await resolveComposeFile(freshEnv())
-    const ours = Object.values(services).filter(({ build }) => build)
+    const ours = Object.values(services).filter(isOurs)
     entries = [
       ...new Set(
         ours.flatMap(({ command = [] }) => command.filter((word) => word.endsWith('.ts'))),
@@ -72,8 +72,11 @@ describe('the image', () => {
   })
 
   it('copies no folder that nothing imports', () => {
+    // Served as files.
+    const served = ['web']
     const unused = copied.filter(
-      (folder) => ![...needed.files].some((f) => f.startsWith(`${folder}/`)),
+      (folder) =>
+        !served.includes(folder) && ![...needed.files].some((f) => f.startsWith(`${folder}/`)),
     )
 
     assert.deepEqual(unused, [])
@@ -87,7 +90,9 @@ describe('the image', () => {
 
     assert.ok(needed.packages.size > 15)
     assert.deepEqual(missing, [])
-    assert.match(dockerfile.slice(dockerfile.indexOf(' AS runtime')), /npm install .*--omit=dev/)
+    const [, packages = '', runtime = ''] = dockerfile.split(/^FROM .* AS (?:packages|runtime)$/m)
+    assert.match(packages, /npm install .*--omit=dev --omit=peer/)
+    assert.ok(runtime.includes('COPY --from=packages /app/node_modules node_modules'))
   })
 
   it('is built from what it needs, never from secrets, data or history', async () => {
@@ -96,6 +101,8 @@ describe('the image', () => {
 
     assert.ok(dockerfile.includes(`COPY ${manifests.join(' ')} ./`))
     assert.ok(ignore.includes('*'))
-    assert.deepEqual(allowed.sort(), [...manifests, ...copied].sort())
+    assert.match(dockerfile, /^COPY tsconfig\.json \.\/\n(?:COPY .*\n)+RUN node web\/build\.ts/m)
+    // The settings of the compiler, for the build of the pages.
+    assert.deepEqual(allowed.sort(), [...manifests, 'tsconfig.json', ...copied].sort())
   })
 })

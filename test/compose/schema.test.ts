@@ -10,7 +10,8 @@ import {
 } from './compose-file.ts'
 
 /*
- * compose-spec.json is schema/compose-spec.json of the Compose Specification (compose-spec/compose-spec on GitHub, commit
+ * compose-spec.json is schema/compose-spec.json of the Compose Specification (compose-spec/compose-spec on GitHub,
+ * commit
  * 170098ba07d9f53c383a41bfd4c5166b0a4529a6, Apache License 2.0), reformatted.
  */
 
@@ -47,10 +48,10 @@ describe('docker-compose.yml', () => {
     const { services } = await readComposeFile()
 
     for (const [name, { depends_on = {}, profiles = [] }] of Object.entries(services)) {
-      for (const needed of Object.keys(depends_on)) {
+      for (const [needed, { required = true }] of Object.entries(depends_on)) {
         const service = services[needed]
         assert.ok(service, `${name} needs ${needed}`)
-        if (!service.profiles) continue
+        if (!service.profiles || !required) continue
         assert.ok(profiles.length > 0, `${name} always runs, ${needed} does not`)
         assert.ok(
           profiles.every((profile) => service.profiles?.includes(profile)),

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { glob } from 'node:fs/promises'
-import { resolvePorts } from '../../scripts/ports.ts'
-import { type ServiceName, serviceEnv, serviceNames } from '../../scripts/service-env.ts'
+import { resolvePorts } from '../../scripts/stack/ports.ts'
+import { serviceEnv } from '../../scripts/stack/service-env.ts'
+import { type ServiceName, serviceNames } from '../../scripts/stack/services.ts'
 import { readConfig as account } from '../../services/account/config.ts'
 import { readConfig as mail } from '../../services/mail/config.ts'
 import { readConfig as media } from '../../services/media/config.ts'
@@ -37,9 +38,14 @@ const samples: Record<string, string> = {
   JWT_ISSUER: 'issuer',
   JWT_AUDIENCE: 'audience',
   OPERATOR_TOKENS: '{}',
+  OPERATOR_SESSION_KEYS: Buffer.alloc(32).toString('base64url'),
+  CODE_SEALING_KEYS: Buffer.alloc(32).toString('base64url'),
   OPERATOR_EMAIL: 'operator@example.com',
   TEMPORAL_ADDRESS: 'localhost:1',
   TEMPORAL_NAMESPACE: 'shop',
+  STRIPE_API_URL: 'http://localhost',
+  STRIPE_API_KEY: 'sk_test_sample',
+  STRIPE_WEBHOOK_SECRETS: 'whsec_sample',
   MINIO_URL: 'http://localhost',
   MINIO_ACCESS_KEY: 'key',
   MINIO_SECRET_KEY: 'secret',
@@ -118,7 +124,7 @@ describe('docs/configuration.md', () => {
   }
 
   it('lists every variable that the launcher itself reads', async () => {
-    const paths = await Array.fromAsync(glob('scripts/{*,engines/*}.ts', { cwd: checkout }))
+    const paths = await Array.fromAsync(glob('scripts/{stack.ts,stack/**/*.ts}', { cwd: checkout }))
     const sources = await Promise.all(
       paths.filter((path) => !path.endsWith('.test.ts')).map(readDocument),
     )
@@ -143,9 +149,8 @@ describe('docs/configuration.md', () => {
     assert.deepEqual(documented.sort(), read.sort())
   })
 
-  it('leaves the ports to the README, which has them all with their variables', async () => {
-    const readme = await readDocument('README.md')
-    const [table] = tables(section(readme, '### Ports'))
+  it('lists every port with its variable', () => {
+    const [table] = tables(section(text, '## Ports'))
     const pairs = (table?.rows ?? []).flatMap(
       ([a = '', b = '', c = '', d = '', e = '', f = '']) => [
         [a, b],

@@ -12,7 +12,7 @@ export function listDocuments(): Promise<string[]> {
   return Array.fromAsync(glob('{*.md,docs/**/*.md}', { cwd: checkout }))
 }
 
-/** What stands below a heading, up to the next one of its level or above. */
+/** The text below a heading, up to the next one of its level or above. */
 export function section(text: string, heading: string): string {
   const lines = text.split('\n')
   const start = lines.indexOf(heading)
@@ -53,13 +53,23 @@ export function rowsOf<C extends string>(text: string, ...columns: C[]): Record<
   )
 }
 
-/** What stands between backticks. */
+/** The texts between backticks. */
 export function codes(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code)
 }
 
-/** What stands in fenced blocks of a language. */
+/** The contents of fenced blocks of a language. */
 export function fences(text: string, language: string): string[] {
   const blocks = text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)
   return [...blocks].flatMap(([, name, block = '']) => (name === language ? [block] : []))
+}
+
+/** The anchors that the headings of a document get where Markdown is shown. */
+export function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  )
 }

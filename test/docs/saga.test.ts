@@ -5,7 +5,17 @@ import { events } from '../../shared/contracts/events.ts'
 import { OrderStatus } from '../../shared/contracts/order.ts'
 import { PaymentStatus } from '../../shared/contracts/payment.ts'
 import { PurchaseStatus } from '../../shared/contracts/purchase.ts'
-import { steps } from '../../shared/contracts/steps.ts'
+import {
+  anyCommandSteps,
+  type CommandName,
+  commandNames,
+  commandSteps,
+  doNames,
+  type RefundCommandName,
+  refundCommandNames,
+  refundSteps,
+  undoOf,
+} from '../../shared/contracts/steps.ts'
 import { partitionsPerTopic, topics } from '../../shared/contracts/topics.ts'
 import { checkout, codes, fences, readDocument, rowsOf, section } from './markdown.ts'
 
@@ -26,7 +36,7 @@ describe('docs/saga.md', () => {
 
   const states = async () => {
     const migration = await readDocument(
-      'prisma/product/migrations/20260901000000_init/migration.sql',
+      'prisma/product/migrations/20261130120000_returned_holds/migration.sql',
     )
     const [, list = ''] =
       /"holds_status_check" CHECK \("status" IN \(([^)]*)\)/.exec(migration) ?? []
@@ -70,13 +80,33 @@ describe('docs/saga.md', () => {
         reasons: codes(row['reasons for a refusal']),
       }))
 
-    it('is the table of the code', () => {
-      const expected = Object.entries(commands).map(([name, command]) => ({
+    const refundTable = () =>
+      rowsOf(text, 'command', 'topic', 'step', 'reasons for a refusal').map((row) => ({
+        name: codes(row.command)[0] ?? '',
+        topic: codes(row.topic)[0],
+        step: codes(row.step)[0],
+        reasons: codes(row['reasons for a refusal']),
+      }))
+
+    it('is the table of the code, also for refunds', () => {
+      assert.deepEqual(
+        refundTable().map(({ reasons: _, ...row }) => row),
+        refundCommandNames.map((name) => {
+          const { topic, step } = anyCommandSteps[name]
+          return { name, topic, step }
+        }),
+      )
+      for (const { name, reasons } of refundTable()) {
+        const { refusable } = refundSteps[name as RefundCommandName]
+        assert.equal(reasons.length > 0, refusable, name)
+      }
+
+      const expected = commandNames.map((name) => ({
         name,
-        topic: command.topic,
-        step: command.step,
-        undoes: 'undoes' in command ? command.undoes : undefined,
-        sequence: command.sequence,
+        topic: commandSteps[name].topic,
+        step: commandSteps[name].step,
+        undoes: commandSteps[name].undoes,
+        sequence: commandSteps[name].sequence,
       }))
 
       assert.deepEqual(
@@ -86,12 +116,12 @@ describe('docs/saga.md', () => {
     })
 
     it('knows every reason, and gives none to an undo, which cannot be refused', () => {
-      const named = new Set(table().flatMap(({ reasons }) => reasons))
+      const named = new Set([...table(), ...refundTable()].flatMap(({ reasons }) => reasons))
       assert.deepEqual([...named].sort(), [...RejectionReason.options].sort())
 
       for (const { name, undoes, reasons } of table()) {
         const refusal = { outcome: 'rejected', reason: 'invalid' }
-        const refusable = commands[name as keyof typeof commands].reply.safeParse(refusal).success
+        const refusable = commands[name as CommandName].reply.safeParse(refusal).success
         assert.equal(refusable, undoes === undefined, name)
         assert.equal(reasons.length > 0, refusable, name)
       }
@@ -142,18 +172,15 @@ describe('docs/saga.md', () => {
     const [, ...lines] = diagram.trim().split('\n')
     const pairs = lines.map((line) => line.trim().split(/\s+/).slice(0, 2))
 
-    const undos = Object.entries(commands).flatMap(([name, command]) =>
-      'undoes' in command ? [[command.undoes, name]] : [],
-    )
-    const forward = Object.keys(steps).filter((name) => undos.some(([done]) => done === name))
     assert.deepEqual(
-      pairs.filter(([name = '']) => name in steps),
-      forward.map((name) => undos.find(([done]) => done === name)),
+      pairs.filter(([name = '']) => name in commandSteps),
+      doNames.map((name) => [name, undoOf[name]]),
     )
   })
 
   it('names only reasons and states that exist where it tells how a purchase ends', async () => {
     const known = new Set(Object.values(await states()).flat() as string[])
+    const steps = commandNames.map((name) => commandSteps[name].step)
     const rows = rowsOf(
       text,
       'what happens',
@@ -172,7 +199,7 @@ describe('docs/saga.md', () => {
         [],
       )
       const failed = codes(row['failed step'])
-      assert.ok(failed.every((step) => (Object.values(steps) as string[]).includes(step)))
+      assert.ok(failed.every((step) => steps.includes(step)))
     }
   })
 })

@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inParallel } from '../../bench/in-parallel.ts'
-import { type Customer, registerCustomer } from '../../scripts/shop-client.ts'
-import type { PaymentMethod } from '../../shared/contracts/payment.ts'
+import { type Bought, buyUntilAnswered } from '../../scripts/stack/buy-until-answered.ts'
+import { type Customer, registerCustomer } from '../../scripts/stack/shop-client.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import type { SimulatedMethod } from '../../shared/contracts/payment.ts'
 import type { Product } from '../../shared/contracts/product.ts'
-import { newId } from '../../shared/ids.ts'
 import type { Random } from './random.ts'
 
-export type Methods = Partial<Record<PaymentMethod, number>>
+export type Methods = Partial<Record<SimulatedMethod, number>>
 
 export type BuyOptions = {
   purchases: number
-  /** Goes on, at a quieter pace, until this has settled. */
+  /** Continues at a slower pace until this has settled. */
   during?: Promise<unknown>
+  /** That pace, of all customers together. */
+  perSecond?: number
   /** Payment methods with their shares of 1; the rest is sim_ok. */
   methods?: Methods
 }
-
-/** A purchase as its buyer saw it; `purchaseId` undefined: refused, or never answered. */
-export type Bought = { status: number; tries: number; purchaseId: string | undefined }
 
 const clients = 16
 const productCount = 20
@@ -26,8 +26,8 @@ const plenty = 1_000_000
 const defaultMethods: Methods = { sim_declined: 0.1, sim_fail_once: 0.05 }
 /** Of all clients together, while a drill still has work to do. */
 const quietPerSecond = 2
-const giveUpAfterMs = 45_000
-const retryPauseMs = 250
+/** How long a buyer without an answer asks again. */
+export const patienceMs = 45_000
 
 export type Buyers = Awaited<ReturnType<typeof openBuyers>>
 
@@ -66,8 +66,13 @@ export async function openBuyers(api: string, random: Random, purchases: number)
     products,
     addProduct,
 
-    /** Everybody buys; each customer keeps on asking under one key until there is an answer. */
-    async buy({ purchases, during, methods = defaultMethods }: BuyOptions): Promise<Bought[]> {
+    /** All customers buy; each repeats its request under one key until there is an answer. */
+    async buy({
+      purchases,
+      during,
+      perSecond = quietPerSecond,
+      methods = defaultMethods,
+    }: BuyOptions): Promise<Bought[]> {
       let busy = during !== undefined
       void during?.catch(() => undefined).then(() => (busy = false))
       let left = purchases
@@ -75,8 +80,8 @@ export async function openBuyers(api: string, random: Random, purchases: number)
       async function client(customer: Customer) {
         while (left > 0 || busy) {
           if (left > 0) left -= 1
-          else await sleep((1_000 * customers.length) / quietPerSecond)
-          bought.push(await buyUntilAnswered(customer, nextBody(methods)))
+          else await sleep((1_000 * customers.length) / perSecond)
+          bought.push(await buyUntilAnswered(customer, nextBody(methods), { patienceMs }))
         }
       }
       await Promise.all(customers.map(client))
@@ -85,32 +90,11 @@ export async function openBuyers(api: string, random: Random, purchases: number)
   }
 }
 
-/** Nothing at all, or "unavailable" or "too many". */
-const noAnswer = (status: number) => status === 0 || status >= 500 || status === 429
-
-/** Asks under one key until the answer is one; `status` 0: none came in time. */
-export async function buyUntilAnswered(
-  customer: Customer,
-  body: Parameters<Customer['buy']>[0],
-  asksAgain: (status: number) => boolean = noAnswer,
-): Promise<Bought> {
-  const idempotencyKey = newId()
-  const end = Date.now() + giveUpAfterMs
-  for (let tries = 1; ; tries++) {
-    const answer = await customer.buy(body, idempotencyKey).catch(() => undefined)
-    const status = answer?.status ?? 0
-    if (!asksAgain(status) || Date.now() > end) {
-      return { status, tries, purchaseId: status === 202 ? answer?.body.purchase_id : undefined }
-    }
-    await sleep(retryPauseMs)
-  }
-}
-
-function pickMethod(random: Random, methods: Methods): PaymentMethod {
+function pickMethod(random: Random, methods: Methods): SimulatedMethod {
   let left = random.between(0, 999_999) / 1_000_000
   for (const [method, share] of Object.entries(methods)) {
     left -= share
-    if (left < 0) return method as PaymentMethod
+    if (left < 0) return method as SimulatedMethod
   }
   return 'sim_ok'
 }

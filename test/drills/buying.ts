@@ -1,20 +1,23 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
-import { Client } from 'pg'
 import { inParallel } from '../../bench/in-parallel.ts'
+import { connectProviderLedger } from '../../bench/provider-ledger.ts'
 import type { Database } from '../../prisma/databases.ts'
-import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
-import { databaseUrl } from '../../scripts/stack-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+import { addressesOf } from '../../scripts/stack/addresses.ts'
+import { buyUntilAnswered } from '../../scripts/stack/buy-until-answered.ts'
+import { type Customer, registerCustomer, request } from '../../scripts/stack/shop-client.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 import type { Product } from '../../shared/contracts/product.ts'
-import { newId } from '../../shared/ids.ts'
-import { buyUntilAnswered } from './buyers.ts'
+import { commandSteps, doNames } from '../../shared/contracts/steps.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
+import { patienceMs } from './buyers.ts'
 import type { Drill } from './drill.ts'
 import type { Rig } from './rig.ts'
+import { withDatabase } from './shop-database.ts'
 
 const sameKeyTimes = 100
 
-/** Many buyers at once, each wanting one of few units: exactly so many get one. */
+/** Many buyers at once for few units: exactly as many buyers as units get one. */
 async function sellOut(rig: Rig): Promise<void> {
   const units = Math.floor(rig.purchases / 4)
   const { customers, addProduct } = await rig.buyers()
@@ -24,10 +27,9 @@ async function sellOut(rig: Rig): Promise<void> {
   const others = await inParallel(missing, 4, () => registerCustomer(api))
   const buyers = [...customers, ...others].slice(0, rig.purchases)
   const body = { order_items: [{ product_id: product.id, quantity: 1 }] }
-  // Whoever waits longer than a client does asks again; an error is an answer, which `note` does not let pass.
-  const answers = await Promise.all(
-    buyers.map((buyer) => buyUntilAnswered(buyer, body, (status) => status === 0)),
-  )
+  // A buyer repeats its request after the client's timeout; `note` rejects an error.
+  const patience = { patienceMs, asksAgain: (status: number) => status === 0 }
+  const answers = await Promise.all(buyers.map((buyer) => buyUntilAnswered(buyer, body, patience)))
   rig.note(answers)
   const refused = answers.filter(({ status }) => status !== 202).length
   const count = async (status: string) =>
@@ -66,7 +68,7 @@ async function repeatOneKey(rig: Rig): Promise<void> {
   const { products } = await rig.buyers()
   const product = products.at(-1) as Product
   for (let round = 0; round < rig.purchases; round++) {
-    // Somebody new, so that all that they have is of this key.
+    // A new customer, so that all its records belong to this key.
     const customer = await registerCustomer(rig.stack.urls.api)
     const key = newId()
     const body = { order_items: [{ product_id: product.id, quantity: 1 }] }
@@ -95,12 +97,12 @@ async function repeatOneKey(rig: Rig): Promise<void> {
       'SELECT id FROM payments WHERE customer_id = $1',
       customerId,
     )
-    const captures = await select(
-      rig,
-      'payment',
-      "SELECT key FROM provider_ledger WHERE kind = 'CAPTURE' AND key = ANY($1)",
-      [...purchases, ...payments].map(({ id }) => id),
-    )
+    const ids = new Set([...purchases, ...payments].map(({ id }) => id))
+    await using open = new AsyncDisposableStack()
+    const { provider } = addressesOf(rig.stack)
+    const ledger = open.adopt(connectProviderLedger(provider), (it) => it.close())
+    await ledger.refresh()
+    const captures = ledger.select({ ids: [...ids] }).filter(({ kind }) => kind === 'CAPTURE')
     const found = [purchases.length, payments.length, captures.length]
     rig.require(
       found.join() === '1,1,1',
@@ -111,26 +113,15 @@ async function repeatOneKey(rig: Rig): Promise<void> {
   rig.say(`one key ${sameKeyTimes} times at once, ${rig.purchases} times over`)
 }
 
-async function select<T>(
-  rig: Rig,
-  database: Database,
-  sql: string,
-  value: string | string[],
-): Promise<T[]> {
-  const db = new Client({ connectionString: databaseUrl(rig.stack, database) })
-  await db.connect()
-  try {
-    return (await db.query(sql, [value])).rows
-  } finally {
-    await db.end()
-  }
+async function select<T>(rig: Rig, database: Database, sql: string, value: string): Promise<T[]> {
+  return withDatabase(rig.stack, database, async (db) => (await db.query(sql, [value])).rows)
 }
 
-/** Where a customer changes their mind: at once, behind each step, and when all is over. */
-const boundaries = ['ACCEPTED', 'reserve-stock', 'create-order', 'take-payment', 'END'] as const
+/** When a customer cancels: at once, after each step, and when the purchase has ended. */
+const boundaries = ['ACCEPTED', ...doNames.map((name) => commandSteps[name].step), 'END']
 
 async function cancelEverywhere(rig: Rig): Promise<void> {
-  // Each command waits a moment, so that there is time between the steps.
+  // Each command is delayed, so that there is time between the steps.
   const slow = [{ at: 'before-handle', action: 'delay', ms: 400 } as const]
   await rig.inject({ product: slow, order: slow, payment: slow })
   const { customers, products } = await rig.buyers()
@@ -138,7 +129,7 @@ async function cancelEverywhere(rig: Rig): Promise<void> {
   const wanted = Array.from({ length: rig.purchases }, (_, index) => index)
   await inParallel(wanted, 5, async (index) => {
     const customer = customers[index % customers.length] as Customer
-    const boundary = boundaries[index % boundaries.length] as (typeof boundaries)[number]
+    const boundary = boundaries[index % boundaries.length] as string
     const { status, body } = await customer.buy({
       order_items: [{ product_id: product.id, quantity: 1 }],
     })

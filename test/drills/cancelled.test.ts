@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { Client, Connection } from '@temporalio/client'
-import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, type Shop } from '../../bench/load.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
-import { expectStatus } from '../../scripts/shop-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { purchaseWorkflowId } from '../../shared/ids.ts'
+import { addressesOf } from '../../scripts/stack/addresses.ts'
+import { expectStatus } from '../../scripts/stack/shop-client.ts'
+import { purchaseWorkflowId } from '../../shared/contracts/ids.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { namespace } from '../../temporal/setup.ts'
 import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
@@ -81,7 +81,7 @@ describe('purchases that are cancelled', function () {
     assert.ok(statuses.every((status) => ends.has(status)))
   })
 
-  it('while the orchestrator is away have their 202, and are cancelled when it is back', async () => {
+  it('while the orchestrator is unavailable have their 202, and are cancelled when it is back', async () => {
     await own.stack.stopProcess('orchestrator')
     const id = await buy()
     const status = await cancel(id)

@@ -1,11 +1,17 @@
+import type { StackOptions } from '../../scripts/stack/start.ts'
 import { startOwnStack } from '../helpers/own-stack.ts'
 import { type Profile, profileEnv } from './profile.ts'
 
 export type DrillStack = Awaited<ReturnType<typeof startDrillStack>>
 
 /** A whole shop to break. */
-export async function startDrillStack(profile: Profile, signal?: AbortSignal) {
+export async function startDrillStack(
+  profile: Profile,
+  signal?: AbortSignal,
+  options: Pick<StackOptions, 'profile' | 'replicas' | 'log'> = {},
+) {
   const own = await startOwnStack({
+    ...options,
     env: {
       orchestrator: profileEnv(profile),
       // All customers of all drills have one address.

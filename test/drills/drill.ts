@@ -1,6 +1,6 @@
 import type { Rig } from './rig.ts'
 
-/** One of the faults F1 to F25. */
+/** One of the faults F1 to F28. */
 export type Drill = {
   id: string
   about: string
@@ -10,5 +10,5 @@ export type Drill = {
   run(rig: Rig): Promise<void>
 }
 
-/** One that needs no stack of its own: it is a test file, and the titles in it. */
+/** A drill without a stack of its own: a test file, and the titles in it. */
 export type TestedDrill = { id: string; about: string; file: string; grep: string }

@@ -1,41 +1,37 @@
-import { execFile, spawn } from 'node:child_process'
-import { cp, glob, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { formatTable } from '../../bench/table.ts'
-import { temporalTestServer } from '../../scripts/engines/temporal-test-server.ts'
-import { databaseUrl } from '../../scripts/stack-client.ts'
-import { startStack } from '../../scripts/start-stack.ts'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { databaseUrl } from '../../scripts/stack/client.ts'
+import { temporalTestServer } from '../../scripts/stack/engines/temporal-test-server.ts'
+import { startStack } from '../../scripts/stack/start.ts'
+import { formatTable } from '../../scripts/stack/table.ts'
+import { type CheckoutCopy, copyCheckout } from '../helpers/checkout-copy.ts'
 
-/** A mechanism, how it is switched off, and the tests that must notice. */
+/** A mechanism, how it is disabled, and the tests that must then fail. */
 type Guard = {
   mechanism: string
   file: string
-  /** Text that stands in the file, and what takes its place everywhere. */
+  /** Text of the file, and its replacement everywhere. */
   from: string
   to: string
   tests: string[]
-  /** Part of the title that must be among the red ones: others may be red because the machine is busy. */
+  /** Part of a title that must be among the failed ones: others may fail because the machine is busy. */
   expects: string
 }
 
-const checkout = join(import.meta.dirname, '../..')
-const inboxTests = ['shared/inbox.test.ts']
-const workflowTests = ['workflows/purchase.test.ts']
+const inboxTests = ['shared/messaging/inbox.test.ts']
 
 export const guards: Guard[] = [
   {
     mechanism: 'dedupe',
-    file: 'shared/inbox.ts',
-    from: 'if (inserted === 1) return { claimed: true }',
-    to: 'if (inserted >= 0) return { claimed: true }',
+    file: 'shared/messaging/inbox.ts',
+    from: 'ON CONFLICT DO NOTHING RETURNING command_id',
+    to: 'ON CONFLICT (command_id) DO UPDATE SET reply = excluded.reply RETURNING command_id',
     tests: inboxTests,
     expects: 'does once, and answers each repeat with the first reply',
   },
   {
     mechanism: 'tombstone',
-    file: 'shared/inbox.ts',
+    file: 'shared/messaging/inbox.ts',
     from: `INSERT INTO inbox (command_id, undone) VALUES (\${doId}, true) ON CONFLICT DO NOTHING`,
     to: `INSERT INTO inbox (command_id, undone) SELECT \${doId}, true WHERE false`,
     tests: inboxTests,
@@ -44,28 +40,32 @@ export const guards: Guard[] = [
   {
     mechanism: 'nonCancellable undo',
     file: 'workflows/compensations.ts',
-    // Both rounds: one that is cancelled leaves everything to the other.
+    // Both rounds: a cancelled one leaves everything to the other.
     from: 'CancellationScope.nonCancellable(',
     to: 'CancellationScope.cancellable(',
-    tests: workflowTests,
+    tests: ['workflows/cancel.test.ts', 'workflows/fast-path.test.ts'],
     expects: 'ends CANCELLED when it is cancelled between steps',
   },
   {
     mechanism: 'undo registered before its step',
     file: 'workflows/purchase.ts',
-    from: `    undos.add('refundPayment')
-    await go('takePayment', (to) => to.takePayment(id, payment))`,
-    to: `    await go('takePayment', (to) => to.takePayment(id, payment))
-    undos.add('refundPayment')`,
-    tests: workflowTests,
+    from: `    undos.add(undoOf[step])
+    const run = () => runStep(step, settings, log, id, requestOf[step](accepted))
+    const timed = () => timeline.time(commandSteps[step].step, run, reasonOf)
+    const { cancel_pending } = await requests.begin(step, timed)`,
+    to: `    const run = () => runStep(step, settings, log, id, requestOf[step](accepted))
+    const timed = () => timeline.time(commandSteps[step].step, run, reasonOf)
+    const { cancel_pending } = await requests.begin(step, timed)
+    undos.add(undoOf[step])`,
+    tests: ['workflows/purchase.test.ts', 'workflows/compensations.test.ts'],
     expects: 'itself included, when takePayment is rejected',
   },
   {
     mechanism: 'waiting for a step that is cancelled',
-    file: 'workflows/steps.ts',
+    file: 'workflows/run-step.ts',
     from: 'ActivityCancellationType.WAIT_CANCELLATION_COMPLETED',
     to: 'ActivityCancellationType.TRY_CANCEL',
-    tests: workflowTests,
+    tests: ['workflows/cancel.test.ts'],
     expects: 'lets a payment in flight decide',
   },
   {
@@ -90,20 +90,20 @@ export const guards: Guard[] = [
     file: 'prisma/purchase/migrations/20260901000000_init/migration.sql',
     from: 'CREATE UNIQUE INDEX "purchases_customer_id_idempotency_key_key"',
     to: 'CREATE INDEX "purchases_customer_id_idempotency_key_key"',
-    tests: ['services/purchase/purchase.test.ts'],
+    tests: ['services/purchase/idempotency-key.test.ts'],
     expects: 'makes one purchase of twenty requests at once',
   },
   {
     mechanism: 'one workflow per purchase',
-    file: 'services/orchestrator/sagas.ts',
+    file: 'services/orchestrator/saga/start-options.ts',
     from: "workflowIdReusePolicy: 'REJECT_DUPLICATE'",
     to: "workflowIdReusePolicy: 'ALLOW_DUPLICATE'",
-    tests: ['services/orchestrator/orchestrator.test.ts'],
+    tests: ['services/orchestrator/events.test.ts'],
     expects: 'starts one saga of an event that comes again',
   },
   {
     mechanism: 'asking for an end that does not come',
-    file: 'services/purchase/service.ts',
+    file: 'services/purchase/stalled.ts',
     from: 'ids.filter((id) => !asked.has(id))',
     to: 'ids.filter(() => false)',
     tests: ['test/drills/killed-in-wait.test.ts'],
@@ -114,89 +114,91 @@ export const guards: Guard[] = [
     file: 'services/payment/service.ts',
     from: "if (outcome === 'voided') return 'VOIDED'",
     to: "if (outcome !== undefined) return 'VOIDED'",
-    tests: ['services/payment/service.test.ts'],
+    tests: [
+      'services/payment/service.test.ts',
+      'services/payment/provider-guard.test.ts',
+      'services/payment/crashes.test.ts',
+    ],
     expects: 'refunds once, however often it is asked',
   },
   {
     mechanism: 'heartbeat of a member that has no room',
-    file: 'shared/kafka.ts',
+    file: 'shared/kafka/consumer.ts',
     from: `sleep(1_000)])
           await heartbeat()`,
     to: 'sleep(1_000)])',
     tests: ['test/faults/kafka.test.ts'],
-    expects: 'lets go of what it had read',
+    expects: 'drops what it had read',
   },
   {
     mechanism: 'looking after requests that were held back',
-    file: 'shared/kafkajs-timer.ts',
+    file: 'shared/kafka/timer-patch.ts',
     from: 'this.pending.length > 0 || ',
     to: '',
-    tests: ['shared/kafkajs-timer.test.ts'],
+    tests: ['shared/kafka/timer-patch.test.ts'],
     expects: 'a request that the broker has held back goes out',
+  },
+  {
+    mechanism: 'CHECK that refunds claim no more than was paid',
+    file: 'prisma/payment/migrations/20261130120000_refunds/migration.sql',
+    from: ' AND "refunds_claimed" <= "amount"',
+    to: '',
+    tests: ['services/payment/refunds.test.ts'],
+    expects: 'are bounded by the database as well',
+  },
+  {
+    mechanism: 'stock that a refund puts back once',
+    file: 'services/product/stock-repository.ts',
+    from: "AND status = 'SOLD'",
+    to: "AND status IN ('SOLD', 'RETURNED')",
+    tests: ['services/product/release-stock.test.ts'],
+    expects: 'frees what was sold, once, and of the named products only',
+  },
+  {
+    mechanism: 'signature of an event of the payment provider',
+    file: 'services/payment/webhooks.ts',
+    from: 'stripe.webhooks.constructEvent(body, signature, secret, toleranceSeconds)',
+    to: 'JSON.parse(String(body))',
+    tests: ['services/payment/webhooks.test.ts'],
+    expects: 'are refused when they are forged, changed, old or not signed',
+  },
+  {
+    mechanism: 'a capture that is reported after its undo',
+    file: 'services/payment/event-repository.ts',
+    from: ' AND NOT undone AND NOT answered',
+    to: '',
+    tests: ['services/payment/webhooks.test.ts'],
+    expects: 'settle nothing once an undo has begun',
+  },
+  {
+    mechanism: 'fewer places of the orchestrator while others buy',
+    file: 'services/orchestrator/worker/admission.ts',
+    from: 'boughtAt.size > 1 ? sharedShare : aloneShare',
+    to: 'aloneShare',
+    tests: ['services/orchestrator/worker/admission.test.ts'],
+    expects: 'a sixth as soon as another one buys',
+  },
+  {
+    mechanism: 'refusal of more than is in stock',
+    file: 'services/purchase/checkout.ts',
+    from: '!product.withdrawn && product.stock >= quantity',
+    to: '!product.withdrawn',
+    tests: ['services/purchase/checkout.test.ts'],
+    expects: 'refuses a product that is sold out',
   },
 ]
 
-/** A copy of the checkout to change: packages and generated clients are shared with it. */
-async function copyCheckout(): Promise<string> {
-  const copy = await mkdtemp(join(tmpdir(), 'saga-guards-'))
-  const { stdout } = await promisify(execFile)(
-    'git',
-    ['ls-files', '--cached', '--others', '--exclude-standard', '-z'],
-    { cwd: checkout },
-  )
-  for (const file of stdout.split('\0').filter(Boolean)) {
-    await mkdir(dirname(join(copy, file)), { recursive: true })
-    await cp(join(checkout, file), join(copy, file)).catch(() => undefined)
-  }
-  await symlink(join(checkout, 'node_modules'), join(copy, 'node_modules'))
-  const clients = await Array.fromAsync(glob('prisma/*/client', { cwd: checkout }))
-  for (const client of clients) await symlink(join(checkout, client), join(copy, client))
-  return copy
-}
-
-type Outcome = { passes: number; red: string[] }
-
-/** Runs test files of the copy; a run that does not come to its end is red as a whole. */
-async function runTests(
-  copy: string,
-  files: string[],
-  env: Record<string, string>,
-): Promise<Outcome> {
-  const report = join(copy, 'report.json')
-  await rm(report, { force: true })
-  const mocha = join(copy, 'node_modules/mocha/bin/mocha.js')
-  const reporter = ['--reporter', 'json', '--reporter-option', `output=${report}`]
-  const flags = ['--timeout', '120000', ...reporter]
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=TimeoutNegativeWarning', mocha, ...flags, ...files],
-    { cwd: copy, env: { ...process.env, ...env }, stdio: 'ignore' },
-  )
-  await new Promise((resolve) => child.once('exit', resolve))
-  const text = await readFile(report, 'utf8').catch(() => undefined)
-  if (text === undefined) return { passes: 0, red: ['(the run did not end)'] }
-  const { stats, failures } = JSON.parse(text) as {
-    stats: { passes: number }
-    failures: { fullTitle: string }[]
-  }
-  return { passes: stats.passes, red: failures.map(({ fullTitle }) => fullTitle) }
-}
-
-async function switchOff(copy: string, { mechanism, file, from, to }: Guard): Promise<string> {
-  const text = await readFile(join(copy, file), 'utf8')
+async function switchOff(copy: CheckoutCopy, { mechanism, file, from, to }: Guard) {
+  const text = await readFile(join(copy.folder, file), 'utf8')
   if (!text.includes(from)) throw new Error(`${mechanism}: ${file} has changed`)
-  await writeFile(
-    join(copy, file),
-    text.replaceAll(from, () => to),
-  )
-  return text
+  return copy.change(file, () => text.replaceAll(from, () => to))
 }
 
-/** Switches each mechanism off in a copy of the checkout; true when tests went red every time, and only then. */
+/** Disables each mechanism in a copy of the checkout; true if the named tests failed each time, and only then. */
 export async function proveGuards(signal: AbortSignal): Promise<boolean> {
   const copy = await copyCheckout()
   const stack = await startStack({
-    dataDir: join(copy, '.stack'),
+    dataDir: join(copy.folder, '.stack'),
     portOffset: 'free',
     services: false,
     signal,
@@ -207,20 +209,20 @@ export async function proveGuards(signal: AbortSignal): Promise<boolean> {
     TEMPORAL_TEST_SERVER: await temporalTestServer(),
   }
   const rows: (string | number)[][] = []
-  /** What has been run on the unchanged copy. */
+  /** Tests that were run on the unchanged copy. */
   const green = new Set<string>()
   let proven = true
   try {
     for (const guard of guards) {
       for (const file of guard.tests.filter((test) => !green.has(test))) {
-        const { passes, red } = await runTests(copy, [file], env)
+        const { passes, red } = await copy.runTests([file], { env })
         console.log(`\n${file} as it is: ${red.length} red, ${passes} pass`)
         proven &&= red.length === 0
         green.add(file)
       }
       const text = await switchOff(copy, guard)
-      const { passes, red } = await runTests(copy, guard.tests, env)
-      await writeFile(join(copy, guard.file), text)
+      const { passes, red } = await copy.runTests(guard.tests, { env })
+      await copy.write(guard.file, text)
       console.log(`\n${guard.mechanism} off: ${red.length} red, ${passes} pass`)
       for (const title of red) console.log(`  ${title}`)
       const noticed = red.some((title) => title.includes(guard.expects))
@@ -229,7 +231,7 @@ export async function proveGuards(signal: AbortSignal): Promise<boolean> {
     }
   } finally {
     await stack.stop()
-    await rm(copy, { recursive: true, force: true })
+    await copy.close()
   }
   console.log(`\n${formatTable(rows)}`)
   return proven

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, postPurchases, type Shop } from '../../bench/load.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+import { addressesOf } from '../../scripts/stack/addresses.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
 const inFlight = 10

@@ -1,14 +1,22 @@
-import type { ServiceName } from '../../scripts/service-env.ts'
-import { serviceNames } from '../../scripts/service-env.ts'
-import { request } from '../../scripts/shop-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
-import type { Fault } from '../../shared/fault-injection.ts'
+import type { ServiceName } from '../../scripts/stack/services.ts'
+import { serviceNames } from '../../scripts/stack/services.ts'
+import { request } from '../../scripts/stack/shop-client.ts'
+import type { EventName } from '../../shared/contracts/events.ts'
+import { type AnyCommandName, participants } from '../../shared/contracts/steps.ts'
+import type { Fault } from '../../shared/messaging/fault-injection.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { startReplica } from '../helpers/service-process.ts'
 import type { Drill } from './drill.ts'
+import { untilAllEnded } from './messages.ts'
+import { requestRefunds, untilRefundsEnded } from './refunds.ts'
 import type { Rig } from './rig.ts'
 
 /** Buys while `breaking` is under way. */
-async function buyDuring(rig: Rig, breaking: () => Promise<void>, buying = {}): Promise<void> {
+export async function buyDuring(
+  rig: Rig,
+  breaking: () => Promise<void>,
+  buying = {},
+): Promise<void> {
   await rig.buyers()
   const during = (async () => {
     await rig.pause(rig.random.between(3, 10) / 10)
@@ -31,14 +39,14 @@ function killsOf(name: string, kills: { long: number; short: number; everySecond
 
 const kill =
   (at: 'before-handle' | 'after-handle' | 'before-publish' | 'after-publish') =>
-  (...names: string[]): Fault => ({ at, action: 'kill', names })
+  (...names: (AnyCommandName | EventName)[]): Fault => ({ at, action: 'kill', names })
 const beforeHandle = kill('before-handle')
 const afterHandle = kill('after-handle')
 const beforePublish = kill('before-publish')
 const afterPublish = kill('after-publish')
 
 /** Every point at which a process is killed, by service. A reply has the name of its command. */
-const points = {
+export const points = {
   product: [
     beforeHandle('reserveStock'),
     beforePublish('reserveStock'),
@@ -85,17 +93,19 @@ const points = {
     beforeHandle('takePayment'),
   ],
 } satisfies Partial<Record<ServiceName, Fault[]>>
-const rounds = points.product.length
+const rounds = Math.max(...Object.values(points).map((all) => all.length))
 /** A point of a late step is reached only when the services before it have been killed, and are back. */
 const pointDeadlineMs = 180_000
-/** Enough that are undone, and some whose capture the service never hears of. */
+/** Enough that are undone, and some whose capture is never answered. */
 const manyUndone = { sim_declined: 0.3, sim_timeout: 0.15 }
 const declined = { sim_declined: 0.3 }
 
 async function killAtPoints(rig: Rig, round: number): Promise<void> {
   const names = Object.keys(points) as (keyof typeof points)[]
   const chosen = names.map((name) => {
-    const point = points[name][round] as Fault
+    // A service with fewer points begins again.
+    const all: Fault[] = points[name]
+    const point = all[round % all.length] as Fault
     return [name, [{ ...point, nth: rig.random.between(1, 2) }]] as const
   })
   const before = new Map<string, number>()
@@ -120,8 +130,8 @@ async function killAtPoints(rig: Rig, round: number): Promise<void> {
   await killed
 }
 
-/** Reads products until `during` has settled; Redis may be away, the answers may not. */
-async function readProducts(rig: Rig, during: Promise<unknown>): Promise<void> {
+/** Reads products until `during` has settled: also without Redis, every read must be answered. */
+export async function readProducts(rig: Rig, during: Promise<unknown>): Promise<void> {
   let reading = true
   void during.catch(() => undefined).then(() => (reading = false))
   const { products } = await rig.buyers()
@@ -147,12 +157,12 @@ async function loseRedis(rig: Rig): Promise<void> {
     // Longer than the nodes wait before a replica takes over.
     await rig.pause(7)
     await rig.stack.startProcess(master)
-    rig.say(`${master} was away until a replica took over`)
+    rig.say(`${master} was unavailable until a replica took over`)
     await Promise.all(all.map((name) => rig.stack.stopProcess(name)))
     await rig.pause(rig.short ? 2 : 10)
     await Promise.all(all.map((name) => rig.stack.startProcess(name)))
     rig.healed()
-    rig.say('all of Redis was away')
+    rig.say('all of Redis was unavailable')
   }
   await buyDuring(rig, async () => {
     const broken = breaking()
@@ -160,10 +170,9 @@ async function loseRedis(rig: Rig): Promise<void> {
   })
 }
 
-/** Replicas come and go, so that the partitions of every group change hands all the time. */
+/** Replicas join and leave, so that the partitions of every group are reassigned continuously. */
 async function stormRebalances(rig: Rig): Promise<void> {
-  const participants: ServiceName[] = ['product', 'order', 'payment']
-  const names: ServiceName[] = rig.short ? participants : [...participants, 'orchestrator']
+  const names: ServiceName[] = rig.short ? [...participants] : [...participants, 'orchestrator']
   const times = rig.short ? 2 : 15
   await buyDuring(rig, async () => {
     for (let time = 1; time <= times; time++) {
@@ -189,10 +198,25 @@ async function stormRebalances(rig: Rig): Promise<void> {
 export const killDrills: Drill[] = [
   {
     id: 'F1',
-    about: 'kill -9 of the orchestrator, again and again',
+    about: 'kill -9 of the orchestrator, again and again, also while it refunds',
     purchases: 500,
     short: 15,
-    run: killsOf('orchestrator', { long: 10, short: 1, everySeconds: 5 }),
+    async run(rig) {
+      await killsOf('orchestrator', { long: 10, short: 1, everySeconds: 5 })(rig)
+      await untilAllEnded(rig)
+      // Payment dies between the provider's refund and its own row, once.
+      const died: Fault = { at: 'after-give-back', action: 'kill', nth: 2 }
+      const restarts = await rig.restartsOf('payment')
+      await rig.inject({ payment: [died] }, { forOneLife: true })
+      const killing = (async () => {
+        for (const name of ['orchestrator', 'product', 'orchestrator']) await rig.kill(name)
+      })()
+      await Promise.all([requestRefunds(rig), killing])
+      await untilRefundsEnded(rig)
+      // One start more than the one with the fault.
+      const passed = (await rig.restartsOf('payment')) > restarts + 1
+      rig.require(passed, 'payment was not killed after it gave money back')
+    },
   },
   {
     id: 'F2',

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { createCachedReader } from '../../shared/cache.ts'
+import { createCachedReader } from '../../shared/cache/read-through.ts'
 import { connectTestRedis } from '../helpers/redis.ts'
 
-/** A process that reads one row, and is told when its database answers: what the row was when it was asked for. */
+/** A process that reads one row; its database answers on command, with the row as it was at the time of the read. */
 const [name = '', id = '', value = ''] = process.argv.slice(2)
 
 const test = await connectTestRedis()

@@ -2,23 +2,32 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { percentile } from '../../bench/stats.ts'
-import { formatTable } from '../../bench/table.ts'
-import { runNode } from '../../scripts/check.ts'
-import { databaseUrl } from '../../scripts/stack-client.ts'
+import { databaseUrl } from '../../scripts/stack/client.ts'
+import { runNode } from '../../scripts/stack/run-node.ts'
+import { formatTable } from '../../scripts/stack/table.ts'
+import { runAlerts } from './alerts/alerts.ts'
+import { runClusterDrills } from './cluster/cluster.ts'
 import type { Drill, TestedDrill } from './drill.ts'
 import { type DrillStack, startDrillStack } from './drill-stack.ts'
 import { drills, testedDrills } from './drills.ts'
 import { proveGuards } from './guards.ts'
+import { runRotateKeys } from './keys/rotate-keys.ts'
 import { type ProfileName, profiles } from './profile.ts'
+import { runRestores } from './restore/restore.ts'
 import { type Result, runDrill } from './run-drill.ts'
+import { soakDrill } from './soak/soak.ts'
+import { runUpgrades } from './upgrade/upgrade.ts'
 
 /*
- * `npm run drill -- <name>...|all|guards`: breaks a shop of its own in the way of each drill, and says what came of it.
- * Exits 1 when an invariant did not hold.
+ * `npm run drill -- <name>...|all|guards|upgrade|soak|restore|rotate-keys|cluster|alerts`: starts a shop of its own,
+ * breaks it as each drill says, and prints the results. Exits 1 if an invariant did not hold.
  */
 
-const usage = `npm run drill -- all|guards|${drills.map(({ id }) => id).join('|')}… [--seed N] [--seeds N] \
-[--purchases N] [--short] [--profile drill|production] [--json FILE]`
+const usage = `npm run drill -- all|guards|upgrade|soak|restore|rotate-keys|cluster|alerts|${drills.map(({ id }) => id).join('|')}… \
+[--seed N] [--seeds N] [--purchases N] [--short] [--profile drill|production] [--from TAG] [--minutes N] \
+[--only NAME,…] [--replicas N,…] [--json FILE]`
+const defaultPurchases = 100
+const restorePurchases = 40
 const checkout = join(import.meta.dirname, '../..')
 const mocha = join(checkout, 'node_modules/mocha/bin/mocha.js')
 
@@ -32,6 +41,13 @@ function readOptions() {
       purchases: { type: 'string' },
       short: { type: 'boolean', default: false },
       profile: { type: 'string', default: 'drill' },
+      // The release that is upgraded; the last one before this code without it.
+      from: { type: 'string' },
+      // Which drills on a cluster, or which alerts; of the cluster also how many replicas of each service.
+      only: { type: 'string', default: '' },
+      replicas: { type: 'string', default: '1,2,3' },
+      // Of the soak.
+      minutes: { type: 'string', default: '60' },
       json: { type: 'string' },
     },
   })
@@ -46,8 +62,11 @@ function readOptions() {
     names: positionals.map((name) => (name === 'all' ? name : name.toUpperCase())),
     seed: count(values.seed),
     seeds: count(values.seeds),
+    minutes: count(values.minutes),
     purchases: values.purchases === undefined ? undefined : count(values.purchases),
     profile: values.profile as ProfileName,
+    only: values.only.toUpperCase().split(',').filter(Boolean),
+    replicas: values.replicas.split(',').map(count),
   }
 }
 
@@ -89,7 +108,7 @@ async function runAll(chosen: Drill[], options: Options, signal: AbortSignal): P
   return results
 }
 
-/** Drills that are tests of a room: their file on a stack without services. */
+/** Drills of a single module: run their test file on a stack without services. */
 async function runTested(chosen: TestedDrill[], signal: AbortSignal): Promise<boolean> {
   if (chosen.length === 0) return true
   const own = await startDrillStack(profiles.drill, signal)
@@ -143,16 +162,47 @@ async function main(): Promise<boolean> {
     process.once(signal, () => interrupt.abort(new Error(`ended by ${signal}`)))
   }
   if (options.names.includes('GUARDS')) return proveGuards(interrupt.signal)
+  const profile = profiles[options.profile]
+  if (options.names.includes('ALERTS')) {
+    return runAlerts(options, profile, console.log, interrupt.signal)
+  }
   const chosen = choose(drills, options)
+  if (options.names.includes('SOAK')) chosen.push(soakDrill(options.minutes))
   const tested = choose(testedDrills, options)
-  if (chosen.length + tested.length === 0) throw new Error(usage)
+  const [upgrades, restores, rotates, clustered] = [
+    'UPGRADE',
+    'RESTORE',
+    'ROTATE-KEYS',
+    'CLUSTER',
+  ].map((name) => options.names.includes(name))
+  const others = upgrades || restores || rotates || clustered
+  if (chosen.length + tested.length === 0 && !others) throw new Error(usage)
 
   const results = await runAll(chosen, options, interrupt.signal)
+  const { purchases = defaultPurchases } = options
+  if (upgrades) {
+    results.push(...(await runUpgrades({ ...options, purchases }, profile, interrupt.signal)))
+  }
+  if (clustered) {
+    results.push(...(await runClusterDrills({ ...options, purchases }, profile, interrupt.signal)))
+  }
+  if (restores) {
+    const restore = { ...options, purchases: options.purchases ?? restorePurchases }
+    results.push(...(await runRestores(restore, profile, console.log, interrupt.signal)))
+  }
+  if (rotates) results.push(await runRotateKeys(options, profile, console.log, interrupt.signal))
   const testsPass = await runTested(tested, interrupt.signal)
   if (results.length > 0) printTable(results)
   if (options.json) {
-    const { seed, seeds, short, profile } = options
-    const report = { seed, seeds, short, profile, results, tested: { ok: testsPass } }
+    const { seed, seeds, short } = options
+    const report = {
+      seed,
+      seeds,
+      short,
+      profile: options.profile,
+      results,
+      tested: { ok: testsPass },
+    }
     await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`)
   }
   return testsPass && results.every(({ ok }) => ok)

@@ -1,36 +1,39 @@
-import type { ServiceName } from '../../scripts/service-env.ts'
-import type { Fault } from '../../shared/fault-injection.ts'
+import type { ServiceName } from '../../scripts/stack/services.ts'
+import { commandTopics, doNames, participants } from '../../shared/contracts/steps.ts'
+import type { Fault } from '../../shared/messaging/fault-injection.ts'
 import type { Drill } from './drill.ts'
 import { scheduleToCloseMs } from './profile.ts'
+import { requestRefunds, untilRefundsEnded } from './refunds.ts'
 import type { Rig } from './rig.ts'
 
-const participants = ['product', 'order', 'payment'] as const
-const commandTopics = ['product-commands', 'order-commands', 'payment-commands'] as const
-
-/** Whoever sends something that belongs to a saga. */
+/** A sender of messages of a saga. */
 const senders = [...participants, 'purchase', 'orchestrator'] as const
 
 function forAll(names: readonly ServiceName[], faults: Fault[]) {
   return Object.fromEntries(names.map((name) => [name, faults]))
 }
 
-/** Restarts the services with the faults, buys, and waits until every purchase has ended. */
+/** Restarts the services with the faults, buys, and waits until every purchase, and refund, has ended. */
 async function buyUnder(
   rig: Rig,
   faults: Partial<Record<ServiceName, Fault[]>>,
-  { attempts = rig.profile.stepAttempts, methods = { sim_declined: 0.2 } } = {},
+  { attempts = rig.profile.stepAttempts, methods = { sim_declined: 0.2 }, refunds = false } = {},
 ): Promise<void> {
   await rig.inject(faults, { extra: { orchestrator: { STEP_ATTEMPTS: `${attempts}` } } })
   await rig.buy({ methods })
   await untilAllEnded(rig)
+  if (refunds) {
+    await requestRefunds(rig)
+    await untilRefundsEnded(rig)
+  }
   rig.require((await rig.faults()).length > 0, 'no fault was injected')
 }
 
 /**
- * Waits until every purchase so far has ended. How long all take is the machine's, since only some are under way at
- * once; but some purchase must end at least every `stallSeconds`.
+ * Waits until every purchase so far has ended. The total time depends on the machine, because only some are under way
+ * at once; but at least one purchase must end every `stallSeconds`.
  */
-async function untilAllEnded(rig: Rig, stallSeconds = 120): Promise<void> {
+export async function untilAllEnded(rig: Rig, stallSeconds = 120): Promise<void> {
   let fewest = Number.POSITIVE_INFINITY
   let movedAt = Date.now()
   for (;;) {
@@ -53,23 +56,25 @@ async function untilAllEnded(rig: Rig, stallSeconds = 120): Promise<void> {
 export const messageDrills: Drill[] = [
   {
     id: 'F8',
-    about: 'every message twice: a tenth of them, then all',
+    about: 'every message twice: a tenth of them, then all; also of refunds',
     purchases: 500,
     short: 12,
     async run(rig) {
       for (const probability of rig.short ? [1] : [0.1, 1]) {
-        await buyUnder(rig, forAll(senders, [{ message: 'duplicate', probability, ms: 100 }]))
+        await buyUnder(rig, forAll(senders, [{ message: 'duplicate', probability, ms: 100 }]), {
+          refunds: true,
+        })
       }
     },
   },
   {
     id: 'F9',
-    about: 'a tenth of the replies is lost',
+    about: 'a tenth of the replies is lost, also to refunds',
     purchases: 500,
     short: 15,
     async run(rig) {
       const drop: Fault = { message: 'drop', topics: ['replies'], probability: 0.1 }
-      await buyUnder(rig, forAll(participants, [drop]))
+      await buyUnder(rig, forAll(participants, [drop]), { refunds: true })
     },
   },
   {
@@ -99,13 +104,12 @@ export const messageDrills: Drill[] = [
     purchases: 500,
     short: 9,
     async run(rig) {
-      const dos = ['reserveStock', 'createOrder', 'takePayment']
       const ms = 10 * scheduleToCloseMs(rig.profile)
-      const faults: Fault[] = dos.map((name) => ({
+      const faults: Fault[] = doNames.map((name) => ({
         message: 'reorder',
         names: [name],
         topics: [...commandTopics],
-        // Every attempt of a step is held for itself, so few steps would be overtaken otherwise.
+        // Every attempt of a step is held separately; otherwise few steps would be overtaken.
         probability: 0.9,
         ms,
       }))
@@ -119,17 +123,18 @@ export const messageDrills: Drill[] = [
     purchases: 20,
     short: 4,
     async run(rig) {
-      // The answer to the capture is lost, so every one of them has to be given back.
+      // The answer to the capture is lost, so every one of them has to be refunded.
       const quick = { STEP_TIMEOUT_MS: '500', STEP_ATTEMPTS: '2', UNDO_PAUSE_MS: '200' }
       await rig.inject(
         { payment: [{ message: 'drop', topics: ['replies'], names: ['takePayment'] }] },
         {
           extra: {
-            payment: { SIM_REFUND_FAILURES: rig.short ? '8' : '20', PROVIDER_TIMEOUT_MS: '200' },
+            payment: { PROVIDER_TIMEOUT_MS: '200' },
             ...(rig.short && { orchestrator: quick }),
           },
         },
       )
+      await rig.setProvider({ refund_failures: rig.short ? 8 : 20 })
       await rig.buy({ methods: { sim_refund_fails: 1 } })
       await untilAllEnded(rig, 900)
       const rows = await rig.rows()
@@ -162,7 +167,7 @@ export const messageDrills: Drill[] = [
         const order_items = [{ product_id: plenty.id, quantity: 1 }]
         const { body } = await customer.buy({ order_items })
         const { status } = await customer.waitForEnd(body.purchase_id)
-        rig.require(status === 'COMPLETED', `behind the poison: ${status}`, [body.purchase_id])
+        rig.require(status === 'COMPLETED', `after the poison: ${status}`, [body.purchase_id])
       }
     },
   },

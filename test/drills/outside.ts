@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Customer, request } from '../../scripts/shop-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+import { type Customer, request } from '../../scripts/stack/shop-client.ts'
 import type { Product } from '../../shared/contracts/product.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { imageFile } from '../helpers/media-files.ts'
 import type { Drill } from './drill.ts'
 import type { Rig } from './rig.ts'
 
 type Mail = { subject: string; to: { address: string }[] }
 
-/** How many mails the catcher has of those that a customer gets about this. */
+/** The number of e-mails of this kind in the mail catcher. */
 async function mailsTo(rig: Rig, { email }: Customer, about: RegExp): Promise<number> {
   const mails = (await (await fetch(`${rig.stack.urls.mail}/api/email`)).json()) as Mail[]
   return mails.filter(
@@ -28,7 +28,7 @@ async function loseSmtp(rig: Rig): Promise<void> {
   await sleep(Math.max(0, stoppedAt + (rig.short ? 4_000 : 60_000) - Date.now()))
   await rig.stack.startProcess('maildev')
   rig.healed()
-  rig.say(`SMTP was away for ${Math.round((Date.now() - stoppedAt) / 1_000)} s`)
+  rig.say(`SMTP was unavailable for ${Math.round((Date.now() - stoppedAt) / 1_000)} s`)
   const count = async () => {
     const each = await Promise.all(
       customers.map((customer) => mailsTo(rig, customer, /^Your purchase/)),
@@ -84,14 +84,14 @@ async function loseObjects(rig: Rig): Promise<void> {
 export const outsideDrills: Drill[] = [
   {
     id: 'F22',
-    about: 'SMTP away for a minute',
+    about: 'SMTP unavailable for a minute',
     purchases: 100,
     short: 8,
     run: loseSmtp,
   },
   {
     id: 'F23',
-    about: 'the object store away',
+    about: 'the object store unavailable',
     purchases: 100,
     short: 6,
     run: loseObjects,

@@ -7,7 +7,7 @@ import { type Overload, overload } from './overload.ts'
 const maxInFlight = '4'
 const maxGrowthMb = 200
 
-describe('many more purchases than the shop can bear', function () {
+describe('many more purchases than the shop can handle', function () {
   this.timeout(420_000)
 
   const open = new AsyncDisposableStack()

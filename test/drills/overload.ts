@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { Client } from 'pg'
-import { addressesOf } from '../../bench/addresses.ts'
 import { openShop, postPurchases, type Shop } from '../../bench/load.ts'
 import { printReport, type Report, reconcile } from '../../bench/reconcile.ts'
 import { arrivalTimes, onSchedule } from '../../bench/schedule.ts'
 import { countBy, summarize } from '../../bench/stats.ts'
-import { request } from '../../scripts/shop-client.ts'
-import { connectStack, databaseUrl, type Stack } from '../../scripts/stack-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+import { addressesOf } from '../../scripts/stack/addresses.ts'
+import { connectStack, type Stack } from '../../scripts/stack/client.ts'
+import { request } from '../../scripts/stack/shop-client.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
+import { untilEnded, withDatabase } from './shop-database.ts'
 
 /*
- * Buys ten times as fast as the shop can bear, without waiting for answers, and looks at what became of it. As a
+ * Buys ten times as fast as the shop can handle, without waiting for answers, and checks every result. As a
  * program: node test/drills/overload.ts --seconds 30 --factor 10, beside `npm run up`.
  */
 
 export type OverloadOptions = {
   /** How long to post. */
   seconds: number
-  /** Posts a second; by default `factor` times what the shop bears, which is measured first. */
+  /** Posts a second; by default `factor` times the rate that the shop sustains, which is measured first. */
   perSecond?: number
   factor?: number
   /** How long accepted purchases may take to end afterwards. */
@@ -28,15 +28,15 @@ export type OverloadOptions = {
 export type Overload = {
   perSecond: number
   posted: number
-  /** Answers by status, or by the name of the error that came instead of one. */
+  /** Answers by status, or by the name of the error. */
   answers: Record<string, number>
   accepted: number
-  /** Purchases that were answered 202 and that nobody knows. */
+  /** Purchases that were answered 202 and do not exist. */
   lost: string[]
-  /** A 503 without a Retry-After. */
+  /** Refusals without a Retry-After. */
   rude: number
   refusedMs: { p50: number; p95: number }
-  /** From the last post to the last end, and to the first purchase that is as quick as ever. */
+  /** From the last POST to the last end, and to the first purchase that is as fast as before. */
   recoveryMs: number
   /** Of each watched process, in MB: before, and at most. */
   memory: Record<string, { before: number; most: number }>
@@ -47,6 +47,8 @@ type Post = { status: string; ms: number; id: string | undefined; rude: boolean 
 
 const watched = ['purchase', 'orchestrator']
 const sampleMs = 500
+/** Too many requests in flight, or too many unfinished purchases of the one customer. */
+const refusals = new Set(['503', '429'])
 const measuredPurchases = 60
 
 /** How many purchases a second end when few are under way. */
@@ -54,36 +56,8 @@ async function measureRate(stack: Pick<Stack, 'ports' | 'secrets'>, shop: Shop):
   const startedAt = performance.now()
   const options = { purchases: measuredPurchases, inFlight: 8, methods: ['sim_ok' as const] }
   await postPurchases(shop, options, () => undefined)
-  await waitForEnds(stack, 120_000)
+  await untilEnded(stack, 120_000)
   return (measuredPurchases / (performance.now() - startedAt)) * 1_000
-}
-
-async function withPurchases<T>(
-  stack: Pick<Stack, 'ports' | 'secrets'>,
-  use: (database: Client) => Promise<T>,
-): Promise<T> {
-  const database = new Client({ connectionString: databaseUrl(stack, 'purchase') })
-  await database.connect()
-  try {
-    return await use(database)
-  } finally {
-    await database.end()
-  }
-}
-
-function waitForEnds(stack: Pick<Stack, 'ports' | 'secrets'>, deadlineMs: number) {
-  return withPurchases(stack, (database) =>
-    waitFor(
-      'every accepted purchase to end',
-      async () => {
-        const { rowCount } = await database.query(
-          "SELECT 1 FROM purchases WHERE status IN ('ACCEPTED', 'PROCESSING') LIMIT 1",
-        )
-        return rowCount === 0
-      },
-      deadlineMs,
-    ),
-  )
 }
 
 async function post(api: string, { customer, products }: Shop, number: number): Promise<Post> {
@@ -106,7 +80,7 @@ async function post(api: string, { customer, products }: Shop, number: number): 
       status: `${status}`,
       ms: performance.now() - startedAt,
       id: body.purchase_id,
-      rude: status === 503 && headers['retry-after'] === undefined,
+      rude: refusals.has(`${status}`) && headers['retry-after'] === undefined,
     }
   } catch (error) {
     const status = (error as Error).name
@@ -157,7 +131,7 @@ export async function overload(
   )
 
   const endedPostingAt = performance.now()
-  await waitForEnds(stack, recoverySeconds * 1_000)
+  await untilEnded(stack, recoverySeconds * 1_000)
   const { id = '' } = await waitFor('a purchase to be accepted again', async () => {
     const next = await post(api, shop, 0)
     return next.id !== undefined && next
@@ -166,14 +140,14 @@ export async function overload(
   const recoveryMs = performance.now() - endedPostingAt
 
   const accepted = posts.flatMap((one) => one.id ?? [])
-  const known = await withPurchases(stack, async (database) => {
+  const known = await withDatabase(stack, 'purchase', async (database) => {
     const { rows } = await database.query<{ id: string }>(
       'SELECT id FROM purchases WHERE customer_id = $1',
       [shop.customerId],
     )
     return new Set(rows.map((row) => row.id))
   })
-  const refused = posts.filter(({ status }) => status === '503')
+  const refused = posts.filter(({ status }) => refusals.has(status))
   const { p50, p95 } = summarize(refused.map(({ ms }) => ms))
   return {
     perSecond: rate,

@@ -6,7 +6,7 @@ export type Profile = {
   replyWaitMs: number
 }
 
-/** `drill` is short, so that what a fault leaves behind ends soon; `production` is the services' defaults. */
+/** `drill` has short times, so that purchases end soon after a fault; `production` has the services' defaults. */
 export const profiles = {
   drill: { stepTimeoutMs: 2_000, stepAttempts: 5, undoPauseMs: 1_000, replyWaitMs: 1_000 },
   production: { stepTimeoutMs: 10_000, stepAttempts: 3, undoPauseMs: 30_000, replyWaitMs: 5_000 },

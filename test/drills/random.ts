@@ -3,7 +3,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
 export type Random = ReturnType<typeof createRandom>
 
-/** What a drill leaves to chance: the same for the same seed. */
+/** The random choices of a drill: the same for the same seed. */
 export function createRandom(seed: number) {
   const generator = xoroshiro128plus(seed)
   const between = (low: number, high: number) => uniformInt(generator, low, high)
@@ -19,7 +19,7 @@ export function createRandom(seed: number) {
     between,
     chance: (probability: number) => between(0, 999_999) < probability * 1_000_000,
     pick,
-    /** So many different ones, or all there are. */
+    /** This many different items, or all of them. */
     pickSome<T>(items: readonly T[], count: number): T[] {
       const rest = [...items]
       const wanted = Math.min(count, rest.length)

@@ -1,15 +1,17 @@
 import { glob, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
-import type { ServiceName } from '../../scripts/service-env.ts'
-import { databaseUrl } from '../../scripts/stack-client.ts'
-import type { OwnStack } from '../../scripts/start-stack.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
-import type { Fault } from '../../shared/fault-injection.ts'
-import { type Bought, type Buyers, type BuyOptions, openBuyers } from './buyers.ts'
+import type { Settings } from '../../provider/faults.ts'
+import type { Bought } from '../../scripts/stack/buy-until-answered.ts'
+import type { ServiceName } from '../../scripts/stack/services.ts'
+import type { OwnStack } from '../../scripts/stack/start.ts'
+import type { Fault } from '../../shared/messaging/fault-injection.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
+import { setFaults } from '../helpers/provider.ts'
+import { type Buyers, type BuyOptions, openBuyers } from './buyers.ts'
 import { type Profile, profileEnv } from './profile.ts'
 import { createRandom } from './random.ts'
+import { withDatabase } from './shop-database.ts'
 
 type Env = Record<string, string>
 
@@ -30,7 +32,7 @@ const backDeadlineMs = 120_000
 
 export type Rig = Awaited<ReturnType<typeof openRig>>
 
-/** What a drill has in its hands: a running shop, buyers, and ways to break it. */
+/** The tools of a drill: a running shop, buyers, and ways to break it. */
 export async function openRig(options: RigOptions) {
   const { stack, seed, purchases, short, profile, print } = options
   const startedAt = Date.now()
@@ -89,7 +91,7 @@ export async function openRig(options: RigOptions) {
     stack.setServiceEnv(name, extra)
     await stack.stopProcess(name)
     const started = stack.startProcess(name)
-    // What is left over from before may kill it while it starts.
+    // A fault that is still configured may kill it while it starts.
     if (forOneLife) stack.setServiceEnv(name, {})
     await started
   }
@@ -132,7 +134,9 @@ export async function openRig(options: RigOptions) {
 
     note,
 
-    /** Restarts services with faults, and with `extra` variables; `forOneLife`: when they die they come back without. */
+    /**
+     * Restarts services with faults, and with `extra` variables; `forOneLife`: when they die they come back without.
+     */
     async inject(
       faults: Partial<Record<ServiceName, Fault[]>>,
       {
@@ -149,7 +153,11 @@ export async function openRig(options: RigOptions) {
       for (const [name, list] of Object.entries(faults)) say(`${name}: ${JSON.stringify(list)}`)
     },
 
-    /** Sends a signal that ends a process, and waits until the launcher has it back and ready. */
+    /** Makes the simulated provider do wrong; says how often it did what was set before. */
+    setProvider: (settings: Settings) =>
+      setFaults({ url: stack.urls.provider, key: stack.secrets.provider.key }, settings),
+
+    /** Sends a signal that ends a process, and waits until the launcher has restarted it and it is ready. */
     async kill(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
       await back(name)
       const { restarts } = await processOf(name)
@@ -161,20 +169,21 @@ export async function openRig(options: RigOptions) {
 
     restartsOf: async (name: string) => (await processOf(name)).restarts,
 
-    /** Everything runs, and without faults. */
+    /** Waits until everything runs without faults. */
     async heal(): Promise<void> {
       await Promise.all([...changed].map((name) => restart(name, {})))
       await stack.ensure()
+      await rig.setProvider({ faults: [], refund_failures: 1_000_000 })
       if (changed.size > 0) healedAt = Date.now()
       changed.clear()
     },
 
-    /** From here the recovery counts. */
+    /** The recovery time starts here. */
     healed(): void {
       healedAt = Date.now()
     },
 
-    /** So many seconds, as a drill paces its faults. */
+    /** Waits this many seconds between faults. */
     pause: (seconds: number) => sleep(seconds * 1_000),
 
     faults: () => faultLines(),
@@ -187,18 +196,14 @@ export async function openRig(options: RigOptions) {
     },
 
     async rows(): Promise<PurchaseRow[]> {
-      const db = new Client({ connectionString: databaseUrl(stack, 'purchase') })
-      await db.connect()
-      try {
+      return withDatabase(stack, 'purchase', async (db) => {
         const { rows } = await db.query<PurchaseRow>(
           `SELECT id, status, created_at AS "createdAt", updated_at AS "updatedAt"
            FROM purchases WHERE id = ANY($1::uuid[])`,
           [accepted],
         )
         return rows
-      } finally {
-        await db.end()
-      }
+      })
     },
 
     /** What the drill has found so far. */

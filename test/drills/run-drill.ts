@@ -1,8 +1,8 @@
-import { addressesOf } from '../../bench/addresses.ts'
-import { hasEnded } from '../../bench/checks.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
+import { hasEnded } from '../../bench/rules.ts'
 import { countBy } from '../../bench/stats.ts'
 import { watchInvariants } from '../../bench/watch.ts'
+import { addressesOf } from '../../scripts/stack/addresses.ts'
 import type { Drill } from './drill.ts'
 import { openRig, type PurchaseRow, type RigOptions } from './rig.ts'
 
@@ -13,9 +13,9 @@ export type Result = {
   purchases: number
   outcomes: Record<string, number>
   faults: Record<string, number>
-  /** From all being ready again to the last end of a purchase accepted before; null: nothing was away. */
+  /** From all being ready again to the last end of a purchase accepted before; null: nothing was unavailable. */
   recoveryMs: number | null
-  /** How often the invariants were looked at while the shop was at work. */
+  /** How often the invariants were checked while the shop was working. */
   looks: number
   seconds: number
   violations: { what: string; purchaseIds: string[] }[]
@@ -23,7 +23,7 @@ export type Result = {
 
 const quietDeadlineSeconds = 300
 
-/** Runs a drill, looks at the invariants every second meanwhile, heals, and reconciles everything there is. */
+/** Runs a drill, checks the invariants every second meanwhile, restores the shop, and reconciles everything. */
 export async function runDrill(
   drill: Drill,
   options: RigOptions & { deadLettersBefore: number },
@@ -33,7 +33,7 @@ export async function runDrill(
   print(`\n${drill.id} ${drill.about} (seed ${seed}, ${options.purchases} purchases)`)
   const rig = await openRig(options)
   const addresses = addressesOf(stack)
-  const watch = watchInvariants(addresses.databases)
+  const watch = watchInvariants(addresses)
   try {
     await drill.run(rig)
   } catch (error) {

@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { createCachedReader } from '../../shared/cache.ts'
+import { createCachedReader } from '../../shared/cache/read-through.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { connectTestRedis, uniqueName } from '../helpers/redis.ts'
 
 type Tea = { id: string; name: string }

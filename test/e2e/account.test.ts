@@ -4,8 +4,8 @@ import {
   expectStatus,
   registerCustomer,
   request,
-} from '../../scripts/shop-client.ts'
-import type { Personal } from '../../shared/contracts/account.ts'
+} from '../../scripts/stack/shop-client.ts'
+import type { Personal } from '../../shared/contracts/personal-data.ts'
 import { codeIn, waitForMails } from '../helpers/mailbox.ts'
 import { testStack } from '../helpers/stack.ts'
 

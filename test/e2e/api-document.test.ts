@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { request } from '../../scripts/shop-client.ts'
-import { createOpenApiDocument } from '../../shared/openapi.ts'
+import { request } from '../../scripts/stack/shop-client.ts'
+import { createOpenApiDocument } from '../../shared/http/openapi.ts'
 import { apiDocument } from '../helpers/api-document.ts'
 import { testStack } from '../helpers/stack.ts'
 
-describe('the API’s document, through the door', () => {
+describe('the API’s document, through Traefik', () => {
   let api: string
 
   before(async () => {

@@ -7,12 +7,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
-import type { Stack } from '../../scripts/stack-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+import sharp from 'sharp'
+import type { Stack } from '../../scripts/stack/client.ts'
+import { type Customer, registerCustomer, request } from '../../scripts/stack/shop-client.ts'
 import type { Media } from '../../shared/contracts/media.ts'
+import type { Problem } from '../../shared/contracts/problem.ts'
 import type { ProductWithMedia } from '../../shared/contracts/product.ts'
-import type { Problem } from '../../shared/errors.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { curl } from '../helpers/curl.ts'
 import { imageFile, mp4File } from '../helpers/media-files.ts'
 import { startReplica } from '../helpers/service-process.ts'
@@ -22,9 +23,11 @@ type Items<T> = { items: T[]; next_cursor: string | null }
 
 const samplingMs = 25
 const megabyte = 1024 * 1024
+/** What docker-compose.yml allows media. */
+const containerMegabytes = 768
 const uploadMegabytes = Number(process.env.MEDIA_TEST_UPLOAD_MB ?? 60)
 
-describe('media through the door', () => {
+describe('media through Traefik', () => {
   let stack: Stack
   let api: string
   let seller: Customer
@@ -82,7 +85,7 @@ describe('media through the door', () => {
       ],
     )
     for (const { url, id, kind, content_type } of items) {
-      assert.equal(url, `${stack.urls.minio}/${kind}s/${id}`)
+      assert.equal(url, `${stack.urls.cdn}/${kind}s/${id}`)
       const answer = await fetch(url, { headers: { range: 'bytes=0-3' } })
       assert.equal(answer.status, 206)
       assert.equal(answer.headers.get('content-type'), content_type)
@@ -111,7 +114,7 @@ describe('media through the door', () => {
     assert.equal(problem.type, 'urn:shop:problem:forbidden')
   })
 
-  it('shows products without their media while media is away', async () => {
+  it('shows products without their media while media is unavailable', async () => {
     const product = await addProduct()
     await stack.stopProcess('media')
     try {
@@ -126,31 +129,79 @@ describe('media through the door', () => {
 
   it('holds no upload in memory, however large it is', async () => {
     const product = await addProduct()
-    const media = startReplica('media', stack)
-    try {
-      const url = `http://127.0.0.1:${await media.port()}`
-      await uploadVideo(url, product.id, 10)
-      const before = await residentBytes(url)
-      let peak = before
-      const sampling = new AbortController()
-      const sampled = (async () => {
-        while (!sampling.signal.aborted) {
-          peak = Math.max(peak, await residentBytes(url))
-          await sleep(samplingMs)
-        }
-      })()
+    await using media = await startMedia()
+    await uploadVideo(media.url, product.id, 10)
+    const before = await residentBytes(media.url)
 
-      const video = await uploadVideo(url, product.id, uploadMegabytes)
+    const { result: video, peak } = await peakDuring(media.url, () =>
+      uploadVideo(media.url, product.id, uploadMegabytes),
+    )
+
+    assert.equal(video.size_bytes, uploadMegabytes * megabyte)
+    const grown = (peak - before) / megabyte
+    assert.ok(grown < 80, `grew by ${grown} MB`)
+  }).timeout(120_000)
+
+  it('stays within its memory when four images come at once that are small as files only', async () => {
+    const product = await addProduct()
+    await using media = await startMedia()
+    const content = await sharp({
+      create: { width: 6_324, height: 6_324, channels: 3, background: 'teal' },
+    })
+      .toColourspace('rgb16')
+      .png({ progressive: true })
+      .toBuffer()
+
+    const { result: statuses, peak } = await peakDuring(media.url, () =>
+      Promise.all(Array.from({ length: 4 }, () => uploadImage(media.url, product.id, content))),
+    )
+
+    assert.ok(content.length < 2 * megabyte, `the file has ${content.length} bytes`)
+    assert.ok(
+      statuses.every((status) => [201, 422, 503].includes(status)),
+      `${statuses}`,
+    )
+    assert.ok(peak < containerMegabytes * megabyte, `took ${peak / megabyte} MB`)
+  }).timeout(240_000)
+
+  async function startMedia() {
+    const replica = startReplica('media', stack)
+    const url = `http://127.0.0.1:${await replica.port()}`
+    return { url, [Symbol.asyncDispose]: () => replica.close() }
+  }
+
+  /** What it did, and the most memory that the process had meanwhile. */
+  async function peakDuring<T>(url: string, work: () => Promise<T>) {
+    let peak = 0
+    const sampling = new AbortController()
+    const sampled = (async () => {
+      while (!sampling.signal.aborted) {
+        peak = Math.max(peak, await residentBytes(url))
+        await sleep(samplingMs)
+      }
+    })()
+    try {
+      const result = await work()
+      return { result, peak }
+    } finally {
       sampling.abort()
       await sampled
-
-      assert.equal(video.size_bytes, uploadMegabytes * megabyte)
-      const grown = (peak - before) / megabyte
-      assert.ok(grown < 80, `grew by ${grown} MB`)
-    } finally {
-      await media.close()
     }
-  }).timeout(120_000)
+  }
+
+  async function uploadImage(url: string, productId: string, content: Buffer): Promise<number> {
+    const form = new FormData()
+    form.set('product_id', productId)
+    form.set('alt', 'Cup')
+    form.set('data', new Blob([new Uint8Array(content)]), 'cup.png')
+    const answer = await fetch(`${url}/api/v1/media/upload`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${seller.token}` },
+      body: form,
+    })
+    await answer.arrayBuffer()
+    return answer.status
+  }
 
   async function residentBytes(url: string): Promise<number> {
     const metrics = await (await fetch(`${url}/metrics`)).text()
@@ -171,7 +222,7 @@ describe('media through the door', () => {
         '--b\r\nContent-Disposition: form-data; name="alt"\r\n\r\nx\r\n' +
         '--b\r\nContent-Disposition: form-data; name="data"; filename="a.mp4"\r\n\r\n',
     )
-    let chunk = mp4File(megabyte)
+    let chunk = mp4File(megabyte, { total: megabytes * megabyte })
     for (let sent = 0; sent < megabytes; sent++) {
       if (!sending.write(chunk)) await once(sending, 'drain')
       chunk = randomBytes(megabyte)

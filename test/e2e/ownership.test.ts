@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { type Customer, registerCustomer, request } from '../../scripts/shop-client.ts'
+import { type Customer, registerCustomer, request } from '../../scripts/stack/shop-client.ts'
 import { accountRoutes } from '../../shared/contracts/account.ts'
 import { mediaRoutes } from '../../shared/contracts/media.ts'
 import { orderRoutes } from '../../shared/contracts/order.ts'
 import { paymentRoutes } from '../../shared/contracts/payment.ts'
+import type { Problem } from '../../shared/contracts/problem.ts'
 import { productRoutes } from '../../shared/contracts/product.ts'
 import { purchaseRoutes } from '../../shared/contracts/purchase.ts'
-import type { Problem } from '../../shared/errors.ts'
-import type { Route } from '../../shared/route.ts'
+import { refundRoutes } from '../../shared/contracts/refund.ts'
+import type { Route } from '../../shared/contracts/route.ts'
 import { testStack } from '../helpers/stack.ts'
+import { sellTea } from '../helpers/tea.ts'
 
 const routes: Route[] = [
   accountRoutes,
@@ -17,6 +19,7 @@ const routes: Route[] = [
   orderRoutes,
   paymentRoutes,
   purchaseRoutes,
+  refundRoutes,
   mediaRoutes,
 ].flatMap((table) => Object.values(table))
 
@@ -28,7 +31,10 @@ const lists = routes.filter(
 /** Bodies that are right, so that only the owner is wrong. */
 const bodies: Record<string, object> = {
   'put /products/:id': { price: 1 },
+  'patch /products/:id': { price: 1 },
   'post /products/:id/restock': { quantity: 1 },
+  'post /payments/:id/refunds': { reason: 'Broken' },
+  'post /products/:id/adjustments': { quantity: 1, reason: 'Broken' },
 }
 
 describe('what belongs to one customer', function () {
@@ -43,16 +49,7 @@ describe('what belongs to one customer', function () {
   before(async () => {
     api = (await testStack()).urls.api
     ;[owner, stranger] = await Promise.all([registerCustomer(api), registerCustomer(api)])
-    const category = await owner.createCategory(randomUUID())
-    const product = await owner.createProduct({
-      category_id: category.id,
-      name: 'Tea',
-      description: 'Leaves',
-      brand_name: 'Hill',
-      price: 125,
-      inventory: 10,
-    })
-    productId = product.id
+    productId = (await sellTea(owner, 10)).id
     const order_items = [{ product_id: productId, quantity: 1 }]
     purchaseId = (await owner.buy({ order_items })).body.purchase_id
     await owner.waitForEnd(purchaseId)
@@ -68,7 +65,7 @@ describe('what belongs to one customer', function () {
       ...(route.body && { body: bodies[`${route.method} ${route.path}`] ?? {} }),
     })
 
-  it('can be asked for by several routes', () => {
+  it('can be requested by more than one route', () => {
     assert.ok(ownRoutes.length >= 5)
     assert.ok(lists.length >= 3)
   })

@@ -5,13 +5,14 @@ import {
   expectStatus,
   registerCustomer,
   request,
-} from '../../scripts/shop-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+} from '../../scripts/stack/shop-client.ts'
 import type { Order } from '../../shared/contracts/order.ts'
 import type { Payment } from '../../shared/contracts/payment.ts'
+import type { Problem } from '../../shared/contracts/problem.ts'
 import type { Product } from '../../shared/contracts/product.ts'
 import type { AcceptedPurchase, Purchase } from '../../shared/contracts/purchase.ts'
-import type { Problem } from '../../shared/errors.ts'
+import { commandSteps, doNames } from '../../shared/contracts/steps.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { testStack } from '../helpers/stack.ts'
 
 describe('a purchase, through every service', function () {
@@ -95,11 +96,11 @@ describe('a purchase, through every service', function () {
 
     const purchase = await waitFor('all steps', async () => {
       const shown = await buyer.getPurchase(purchase_id)
-      return shown.steps.length === 3 && shown
+      return shown.steps.length === doNames.length && shown
     })
     assert.deepEqual(
       purchase.steps.map(({ name, outcome }) => `${name} ${outcome}`),
-      ['reserve-stock done', 'create-order done', 'take-payment done'],
+      doNames.map((name) => `${commandSteps[name].step} done`),
     )
     for (const link of Object.values(purchase.links)) {
       const path = link.replace('/api/v1', '')
@@ -123,22 +124,45 @@ describe('a purchase, through every service', function () {
     assert.equal(await inventoryOf(product), 0)
   })
 
-  it('is rejected when more is bought than there is, and takes nothing of any line', async () => {
+  it('is refused at once when more is bought than is in stock', async () => {
     const plenty = await createProduct()
     const scarce = await createProduct({ inventory: 3 })
+    const order_items = [
+      { product_id: plenty.id, quantity: 1 },
+      { product_id: scarce.id, quantity: 4 },
+    ]
 
-    const purchase = await buy([
-      [plenty, 1],
-      [scarce, 4],
+    const { status, body } = await buyer.buy({ order_items })
+
+    assert.equal(status, 409)
+    const problem = body as unknown as Problem
+    assert.equal(problem.type, 'urn:shop:problem:out-of-stock')
+    assert.deepEqual(problem.errors, [
+      { field: 'order_items.1.quantity', rule: 'must be at most 3, which are in stock' },
     ])
+  })
 
-    assert.equal(purchase.status, 'REJECTED')
-    assert.equal(purchase.reason, 'out_of_stock')
-    assert.equal(purchase.failed_step, 'reserve-stock')
-    assert.equal(await inventoryOf(plenty), 1000)
-    assert.equal(await inventoryOf(scarce), 3)
-    assert.equal((await buyer.get(`/orders/${purchase.purchase_id}`)).status, 404)
-    assert.equal((await buyer.get(`/payments/${purchase.purchase_id}`)).status, 404)
+  it('is rejected when the stock was sold meanwhile, and takes nothing of any line', async () => {
+    // Buyers who come together are accepted before the first of them has reserved anything.
+    const { late, sold, plenty } = await waitFor('a purchase that came too late', async () => {
+      const [plenty, scarce] = [await createProduct(), await createProduct({ inventory: 1 })]
+      const order_items = [plenty, scarce].map(({ id }) => ({ product_id: id, quantity: 1 }))
+      const answers = await Promise.all(Array.from({ length: 8 }, () => buyer.buy({ order_items })))
+      const accepted = answers.flatMap(({ status, body }) => (status === 202 ? [body] : []))
+      const ends = await Promise.all(
+        accepted.map(({ purchase_id }) => buyer.waitForEnd(purchase_id)),
+      )
+      const sold = ends.filter(({ status }) => status === 'COMPLETED').length
+      const late = ends.find(({ status }) => status === 'REJECTED')
+      return late && { late, sold, plenty }
+    })
+
+    assert.equal(late.reason, 'out_of_stock')
+    assert.equal(late.failed_step, 'reserve-stock')
+    assert.equal(sold, 1)
+    assert.equal(await inventoryOf(plenty), 999)
+    assert.equal((await buyer.get(`/orders/${late.purchase_id}`)).status, 404)
+    assert.equal((await buyer.get(`/payments/${late.purchase_id}`)).status, 404)
   })
 
   it('is undone when its payment is declined: order cancelled, stock back, nothing captured', async () => {
@@ -165,9 +189,16 @@ describe('a purchase, through every service', function () {
   it('lets exactly one of two buyers have the last item', async () => {
     const product = await createProduct({ inventory: 1 })
 
-    const purchases = await Promise.all([buy([[product, 1]]), buy([[product, 1]])])
+    const buyOne = async () => {
+      const order_items = [{ product_id: product.id, quantity: 1 }]
+      const { status, body } = await buyer.buy({ order_items })
+      return status === 202 ? (await buyer.waitForEnd(body.purchase_id)).status : status
+    }
+    const ends = await Promise.all([buyOne(), buyOne()])
 
-    assert.deepEqual(purchases.map(({ status }) => status).sort(), ['COMPLETED', 'REJECTED'])
+    assert.equal(ends.filter((end) => end === 'COMPLETED').length, 1)
+    // The other one is refused at once when it comes after the reservation.
+    assert.equal(ends.filter((end) => end === 'REJECTED' || end === 409).length, 1)
     assert.equal(await inventoryOf(product), 0)
   })
 

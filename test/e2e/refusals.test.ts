@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Customer, expectStatus, registerCustomer } from '../../scripts/shop-client.ts'
-import type { Stack } from '../../scripts/stack-client.ts'
+import type { Stack } from '../../scripts/stack/client.ts'
+import { type Customer, expectStatus, registerCustomer } from '../../scripts/stack/shop-client.ts'
 import type { TokenPair } from '../../shared/contracts/account.ts'
 import type { Media } from '../../shared/contracts/media.ts'
+import type { Problem } from '../../shared/contracts/problem.ts'
 import type { Product } from '../../shared/contracts/product.ts'
-import { AppError, type Problem } from '../../shared/errors.ts'
-import { connectGrpc } from '../../shared/grpc.ts'
+import { connectGrpc } from '../../shared/grpc/client.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
 import { checkedRequest } from '../helpers/api-document.ts'
 import { curl } from '../helpers/curl.ts'
 import { imageFile } from '../helpers/media-files.ts'
@@ -17,7 +18,7 @@ import { testStack } from '../helpers/stack.ts'
 
 const megabyte = 1024 * 1024
 
-describe('what the shop refuses, through its door', function () {
+describe('what the shop refuses, through Traefik', function () {
   this.timeout(60_000)
 
   let stack: Stack
@@ -59,7 +60,7 @@ describe('what the shop refuses, through its door', function () {
       pair = expectStatus(registered, 201)
     })
 
-    it('a refresh token opens no door', async () => {
+    it('a refresh token is refused as an access token', async () => {
       for (const path of ['/account/customer/personal', '/orders', '/payments', '/purchases']) {
         const { status, body } = await send('GET', path, pair.refresh_token)
 
@@ -183,7 +184,7 @@ describe('what the shop refuses, through its door', function () {
       assert.match(body.errors?.[0]?.rule ?? '', /bytes/)
     })
 
-    it('to what is of somebody else', async () => {
+    it('to what belongs to another customer', async () => {
       const { status, body } = await upload(await imageFile('png'), 'cup.png', stranger.token)
 
       assert.equal(status, 403)
@@ -197,7 +198,7 @@ describe('what the shop refuses, through its door', function () {
 
         assert.equal(status, 201, name)
         const [stored] = body.items
-        assert.equal(stored?.url, `${stack.urls.minio}/images/${stored?.id}`)
+        assert.equal(stored?.url, `${stack.urls.cdn}/images/${stored?.id}`)
       }
       for (const path of [
         ...['images/../../etc/passwd', 'images/..%2f..%2fetc%2fpasswd', 'evil.png'],

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { addressesOf } from '../../bench/addresses.ts'
 import { inParallel } from '../../bench/in-parallel.ts'
 import { connectKafkaTraffic } from '../../bench/kafka-traffic.ts'
 import { openShop, postPurchases } from '../../bench/load.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
 import { type ReplicaLoad, readReplicaLoads, unevenness } from '../../bench/replicas.ts'
+import { addressesOf } from '../../scripts/stack/addresses.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 import type { Topic } from '../../shared/contracts/topics.ts'
-import { connectGrpc } from '../../shared/grpc.ts'
-import { newId } from '../../shared/ids.ts'
+import { connectGrpc } from '../../shared/grpc/client.ts'
 import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
 const purchases = 60

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { waitFor } from '../../scripts/wait-for.ts'
 import type { Media } from '../../shared/contracts/media.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { curl, fillIn } from '../helpers/curl.ts'
 import { codeIn, waitForMails } from '../helpers/mailbox.ts'
 import { imageFile, mp4File } from '../helpers/media-files.ts'
@@ -165,6 +165,7 @@ describe('the walk-through of the shop, with curl', function () {
       last_name: 'trai',
       address: '123 quan 9',
       phone_number: '0110213813',
+      roles: ['buyer', 'seller'],
     })
     assert.deepEqual(await read('/account/customer/personal'), { id, ...personal })
     assert.deepEqual(await read('/account/customer/delivery'), {

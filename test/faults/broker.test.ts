@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { newId } from '../../shared/ids.ts'
-import type { KafkaClient } from '../../shared/kafka.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import type { KafkaClient } from '../../shared/kafka/client.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { type Broker, startBroker } from '../helpers/broker.ts'
 import { createTestTopics, type TestTopics } from '../helpers/topics.ts'
 
@@ -29,7 +29,7 @@ describe('a Kafka client', function () {
     return open.adopt(await topics.connect(name), (it) => it.close())
   }
 
-  it('bears a broker that is killed while it sends and reads: no message is lost, few come again', async () => {
+  it('tolerates a broker that is killed while it sends and reads: no message is lost, few come again', async () => {
     const [group, topic] = [newId(), 'emails'] as const
     const client = await connect('member')
     const values = new Set<string>()

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { waitFor } from '../../scripts/wait-for.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 import type { Topic } from '../../shared/contracts/topics.ts'
-import { newId } from '../../shared/ids.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { startConsumerProcess } from '../helpers/consumer-process.ts'
 import { createTestTopics, type TestTopics } from '../helpers/topics.ts'
 
@@ -63,7 +63,7 @@ describe('a consumer group', function () {
       patienceMs,
     )
 
-  it('bears members that come and go all the time: no message is lost, few come again', async () => {
+  it('tolerates members that join and leave all the time: no message is lost, few come again', async () => {
     const [group, topic] = [newId(), 'emails'] as const
     const { sent, send } = createSender(topic)
     const handled: string[] = []
@@ -89,10 +89,12 @@ describe('a consumer group', function () {
 
     assert.deepEqual([...new Set(handled)].sort(), [...sent].sort())
     assert.ok(member.consumer.joined())
-    // What was under way at a change may come once more: what is held, at each coming and going.
+    // Each join and each leave may deliver again what the members hold. On a busy machine one change takes two
+    // generations of the group, since a member rejoins too late for the first.
     const again = handled.length - sent.length
     const held = 2 * topics.config.CONSUMER_CONCURRENCY
-    assert.ok(again <= 2 * storms * held, `${again} of ${sent.length} came again`)
+    const generations = 2 * (2 * storms)
+    assert.ok(again <= generations * held, `${again} of ${sent.length} came again`)
   })
 
   it('keeps a member that has no room for more: it still says that it lives', async () => {
@@ -122,7 +124,7 @@ describe('a consumer group', function () {
     assert.deepEqual([...new Set(handled)].sort(), [...sent].sort())
   })
 
-  it('goes on without a member that stands still, which lets go of what it had read', async () => {
+  it('continues without a stopped member, which drops what it had read', async () => {
     const [group, topic] = [newId(), 'replies'] as const
     const { sent, send } = createSender(topic)
     const { config } = topics
@@ -145,7 +147,7 @@ describe('a consumer group', function () {
 
     stopped.signal('SIGCONT')
     await waitFor(
-      'the one that stood still to take its share again',
+      'the stopped member to take its share again',
       async () => {
         await send(4)
         return stopped.handled.some((value) => Number(value) >= 100 * partitions)

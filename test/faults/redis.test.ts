@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster, Redis } from 'ioredis'
-import { type OwnStack, startStack } from '../../scripts/start-stack.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
-import { signAccessToken } from '../../shared/auth.ts'
+import { type Customer, registerCustomer } from '../../scripts/stack/shop-client.ts'
+import { type OwnStack, startStack } from '../../scripts/stack/start.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 import type { Category, Product } from '../../shared/contracts/product.ts'
-import { newId } from '../../shared/ids.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { startReplica } from '../helpers/service-process.ts'
 
 const filterKey = '{product}:filter'
@@ -18,9 +18,10 @@ describe('reading products while Redis breaks', function () {
   this.timeout(150_000)
 
   const resources = new AsyncDisposableStack()
-  const seller = newId()
   const known: Product[] = []
   let stack: OwnStack
+  /** Every write asks account for the session. */
+  let seller: Customer
   let categoryId: string
   /** Two replicas: what one adds, the other one must find. */
   let replicas: string[]
@@ -28,8 +29,9 @@ describe('reading products while Redis breaks', function () {
   before(async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'saga-redis-'))
     resources.defer(() => rm(dataDir, { recursive: true, force: true }))
-    stack = await startStack({ dataDir, portOffset: 'free', services: ['product'] })
+    stack = await startStack({ dataDir, portOffset: 'free', services: ['account', 'product'] })
     resources.defer(() => stack.stop())
+    seller = await registerCustomer(stack.urls.api)
     const other = startReplica('product', stack)
     resources.defer(() => other.close())
     replicas = [stack.ports.product, await other.port()].map((port) => `http://127.0.0.1:${port}`)
@@ -41,17 +43,9 @@ describe('reading products while Redis breaks', function () {
   after(() => resources.disposeAsync())
 
   async function post<T>(replica: number, path: string, body: object): Promise<T> {
-    const { kid, privateKey: pem } = stack.secrets.jwt
-    const claims = {
-      accountId: seller,
-      sessionId: seller,
-      issuer: 'saga-orchestration',
-      audience: 'shop',
-    }
-    const token = signAccessToken({ kid, pem }, { ...claims, ttlSeconds: 300 })
     const response = await fetch(`${replicas[replica]}/api/v1${path}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${seller.token}` },
       body: JSON.stringify(body),
     })
     assert.equal(response.status, 201)

@@ -1,10 +1,10 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { request } from '../../scripts/shop-client.ts'
-import type { createOpenApiDocument } from '../../shared/openapi.ts'
+import { request } from '../../scripts/stack/shop-client.ts'
+import type { createOpenApiDocument } from '../../shared/http/openapi.ts'
 import { testStack } from './stack.ts'
 
-/** What came over the wire. `path` is without the API's prefix. */
+/** A request and its response. `path` is without the API's prefix. */
 export type Exchange = {
   method: string
   path: string
@@ -13,12 +13,22 @@ export type Exchange = {
   body: unknown
 }
 
-let connected: ReturnType<typeof fetchDocument> | undefined
+type FetchedDocument = ReturnType<typeof fetchDocument>
+let ofShop: FetchedDocument | undefined
+let ofOperators: FetchedDocument | undefined
 
-/** The API's document as the test stack serves it, to hold answers against. */
+/** The API's document as the test stack serves it, to compare answers with. */
 export function apiDocument() {
-  connected ??= fetchDocument()
-  return connected
+  ofShop ??= testStack().then(({ urls }) => fetchDocument(`${urls.api}/api/v1/openapi.json`))
+  return ofShop
+}
+
+/** The document of what operators can do. */
+export function operatorDocument() {
+  ofOperators ??= testStack().then(({ urls }) =>
+    fetchDocument(`${urls.operators}/api/v1/console/openapi.json`),
+  )
+  return ofOperators
 }
 
 /** A request whose answer must be as the document says. */
@@ -31,9 +41,8 @@ export async function checkedRequest<T>(...asked: Parameters<typeof request>) {
   return answer
 }
 
-async function fetchDocument() {
-  const { urls } = await testStack()
-  const response = await fetch(`${urls.api}/api/v1/openapi.json`)
+async function fetchDocument(url: string) {
+  const response = await fetch(url)
   if (!response.ok) throw new Error(`no document: ${response.status}`)
   const document = (await response.json()) as ReturnType<typeof createOpenApiDocument>
   const ajv = new Ajv2020({ strict: false, allErrors: true })

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Topic } from '../../shared/contracts/topics.ts'
-import { connectKafka, type KafkaConfig } from '../../shared/kafka.ts'
-import { createLogger } from '../../shared/logger.ts'
-import { createMetrics } from '../../shared/metrics.ts'
+import { connectKafka } from '../../shared/kafka/client.ts'
+import type { KafkaConfig } from '../../shared/kafka/config.ts'
+import { createLogger } from '../../shared/runtime/logger.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
 
 /** `handleMs`: what a message takes. */
 type Job = { config: KafkaConfig; group: string; topic: Topic; handleMs: number }

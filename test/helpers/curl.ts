@@ -16,7 +16,7 @@ const report = `${marker}%{method} %{response_code} %{url_effective} %{content_t
 export async function curl(command: string) {
   const { urls } = await testStack()
   const addressed = command
-    .replaceAll('http://localhost:9000/', `${urls.minio}/`)
+    .replaceAll('http://localhost:9000/', `${urls.cdn}/`)
     .replaceAll('http://localhost/', `${urls.api}/`)
   const shell = `curl() { command curl --silent --show-error --max-time ${deadlineSeconds} --write-out '${report}' "$@"; }`
   const { stdout } = await promisify(execFile)('sh', ['-c', `${shell}\n${addressed}\n`], {
@@ -41,7 +41,7 @@ export async function curl(command: string) {
   return { status, contentType, content, body: body as Record<string, unknown> }
 }
 
-/** Puts what is known in the place of `<name>`; throws for what is not. */
+/** Replaces each `<name>` by its value; throws if there is none. */
 export function fillIn(command: string, known: Record<string, string>): string {
   return command.replaceAll(/<(\w+)>/g, (_, name: string) => {
     const value = known[name]

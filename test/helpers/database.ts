@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import type { Database } from '../../prisma/databases.ts'
 import { migrate } from '../../prisma/migrate.ts'
-import { databaseUrl } from '../../scripts/stack-client.ts'
+import { databaseUrl } from '../../scripts/stack/client.ts'
 import { testStack } from './stack.ts'
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -25,7 +25,7 @@ export async function createTestDatabase(name: Database) {
   await migrate(name, url)
   return {
     url,
-    /** For looking at rows as they are, whatever the code under test says. */
+    /** Reads rows directly, not through the code under test. */
     query: (sql: string) => query(url, sql),
     close: async () => {
       await query(admin, `DROP DATABASE ${database} WITH (FORCE)`)

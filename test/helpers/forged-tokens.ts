@@ -1,4 +1,4 @@
-import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { createHmac, createSign, generateKeyPairSync, randomUUID } from 'node:crypto'
 import jwt from 'jsonwebtoken'
 import { testTokens } from './tokens.ts'
 
@@ -17,7 +17,7 @@ const good = {
   expiresIn: 60,
 } as const satisfies jwt.SignOptions
 
-/** What a thief may send instead of an access token of `accountId`; none of it may open a door. */
+/** What a thief may send instead of an access token of `accountId`; every route must refuse it. */
 export function forgedTokens(
   accountId: string,
   sessionId: string = randomUUID(),
@@ -48,8 +48,24 @@ export function forgedTokens(
     'with changed claims': `${header}.${encode({ ...claims, sub: randomUUID() })}.${signature}`,
     'whose claims are not JSON': `${header}.${Buffer.from('{').toString('base64url')}.${signature}`,
     'whose header is not JSON': `a.${encode(claims)}.${signature}`,
+    'whose claims are null': signText('null'),
+    'whose claims are a number': signText('5'),
+    'whose claims are a list': signText('[]'),
+    'whose header is null': `${encode(null)}.${encode(claims)}.${signature}`,
+    'that requires a rule we do not know (crit)': sign({
+      header: { alg: 'RS256', crit: ['exp'] },
+    } as jwt.SignOptions),
     'that is no token': 'nonsense',
   }
+}
+
+/** Any text as claims, with a valid signature of ours. */
+function signText(payload: string): string {
+  const encode = (text: string) => Buffer.from(text).toString('base64url')
+  const header = JSON.stringify({ alg: 'RS256', typ: 'JWT', kid: signingKey.kid })
+  const input = `${encode(header)}.${encode(payload)}`
+  const signature = createSign('RSA-SHA256').update(input).sign(signingKey.pem, 'base64url')
+  return `${input}.${signature}`
 }
 
 /** jsonwebtoken refuses to make this one, so it is made by hand. */

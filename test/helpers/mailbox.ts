@@ -1,4 +1,4 @@
-import { waitFor } from '../../scripts/wait-for.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { testStack } from './stack.ts'
 
 /** A mail as the mail catcher shows it. */
@@ -12,7 +12,7 @@ export type CaughtMail = {
   to: { address: string; name: string }[]
 }
 
-/** What one address got, in the order in which it came. */
+/** The e-mails of one address, in the order of their arrival. */
 export async function mailsTo(address: string): Promise<CaughtMail[]> {
   const { urls } = await testStack()
   const response = await fetch(`${urls.mail}/api/email`)
@@ -20,7 +20,7 @@ export async function mailsTo(address: string): Promise<CaughtMail[]> {
   return mails.filter(({ to }) => to.some((recipient) => recipient.address === address))
 }
 
-/** The mails of an address as soon as there are so many. */
+/** The e-mails of an address as soon as there are this many. */
 export function waitForMails(address: string, count: number): Promise<CaughtMail[]> {
   return waitFor(`${count} mails to ${address}`, async () => {
     const mails = await mailsTo(address)

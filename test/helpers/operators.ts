@@ -7,5 +7,8 @@ const name = 'lan'
 export const operators = {
   name,
   token,
-  config: { OPERATOR_TOKENS: { [name]: createHash('sha256').update(token).digest('hex') } },
+  config: {
+    OPERATOR_TOKENS: { [name]: createHash('sha256').update(token).digest('hex') },
+    OPERATOR_SESSION_KEYS: [randomBytes(32).toString('base64url')],
+  },
 }

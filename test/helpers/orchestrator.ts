@@ -1,32 +1,57 @@
-import { waitFor } from '../../scripts/wait-for.ts'
+import { WorkflowNotFoundError } from '@temporalio/client'
 import { start } from '../../services/orchestrator/main.ts'
-import { type AnyReply, type CommandName, commands } from '../../shared/contracts/commands.ts'
+import type { AnyReply } from '../../shared/contracts/commands.ts'
 import type {
   AttentionNeeded,
   OperatorActed,
   PurchaseAccepted,
   PurchaseEnded,
+  RefundEnded,
+  RefundRequested,
 } from '../../shared/contracts/events.ts'
-import { connectGrpc } from '../../shared/grpc.ts'
-import { purchaseWorkflowId } from '../../shared/ids.ts'
-import { createLogger } from '../../shared/logger.ts'
-import { parseHeaders, sendEvent, sendReply } from '../../shared/messages.ts'
+import { purchaseWorkflowId, refundWorkflowId } from '../../shared/contracts/ids.ts'
+import { type AnyCommandName, commandTopics } from '../../shared/contracts/steps.ts'
+import { connectGrpc } from '../../shared/grpc/client.ts'
+import { startGrpcServer } from '../../shared/grpc/server.ts'
+import { parseHeaders, sendEvent, sendReply } from '../../shared/messaging/messages.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import { createLogger } from '../../shared/runtime/logger.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { operators } from './operators.ts'
 import { buildPurchase } from './purchases.ts'
+import { agreed } from './replies.ts'
 import { quietTemporal } from './temporal.ts'
 import { createTestNamespace } from './temporal-namespace.ts'
 import { createTestTopics } from './topics.ts'
 
 /** What a participant answers to a command; `silent`: nothing. */
-export type Participant = (command: CommandName, attempt: number) => Promise<AnyReply | 'silent'>
+export type Participant = (command: AnyCommandName, attempt: number) => Promise<AnyReply | 'silent'>
 
-const done = { outcome: 'done' } as const
+export const agree: Participant = async (command) => agreed[command]
 
-export const agree: Participant = async (command) =>
-  command === 'takePayment' ? { ...done, provider_reference: 'reference' } : done
+const emptyRecord = {
+  attention_reason: '',
+  needs_attention_at: 0,
+  released_at: 0,
+  published_at: 0,
+  cancel_requested_at: 0,
+  cancel_delivered_at: 0,
+  created_at: 1,
+  steps: [],
+  actions: [],
+}
+const noAmount = { amount: 0, currency_code: 'VND' }
+const noneOpen = {
+  queued: 0,
+  accepted: 0,
+  processing: 0,
+  cancelling: 0,
+  oldest_at: 0,
+  needs_attention: 0,
+}
 
 /**
- * An orchestrator with topics and a Temporal namespace of its own, and participants that answer as each purchase says:
+ * An orchestrator with topics and a Temporal namespace of its own. Participants answer as each purchase says;
  * everything between them is real, and a purchase can be held at any step.
  */
 export async function startOrchestrator({
@@ -34,8 +59,6 @@ export async function startOrchestrator({
   stepAttempts = 5,
   overdueMs = 300_000,
   replyWaitMs = 0,
-  /** Where the purchase service is; by default nobody is there. */
-  purchaseAddress = '127.0.0.1:1',
 } = {}) {
   await using starting = new AsyncDisposableStack()
   quietTemporal()
@@ -43,11 +66,11 @@ export async function startOrchestrator({
   const topics = starting.adopt(await createTestTopics(), (it) => it.close())
   const results = await topics.read('purchase-results')
   const kafka = starting.adopt(await topics.connect('participants'), (it) => it.close())
-  const asked: { name: CommandName; id: string }[] = []
+  const asked: { name: AnyCommandName; id: string }[] = []
   const participants = new Map<string, Participant>()
   await kafka.consume({
     group: 'participants',
-    topics: ['product-commands', 'order-commands', 'payment-commands'],
+    topics: commandTopics,
     async handle(message) {
       const headers = parseHeaders(message)
       const { command: name, purchase_id: id } = headers
@@ -60,14 +83,73 @@ export async function startOrchestrator({
       })()
     },
   })
+  /** What the purchase service has rows of: what was bought here. */
+  const accepted = new Map<string, PurchaseAccepted>()
+  const cancelRequested = new Set<string>()
+  const queued = new Set<string>()
+  const endedRows = new Map<string, PurchaseEnded>()
+  /** Which rows were asked for together. */
+  const lookups: string[][] = []
+  const eventsOf = <T>(name: string, id: string): T[] =>
+    results
+      .filter(({ key, headers }) => key === id && headers.event === name)
+      .map(({ value }) => JSON.parse(value))
+  const rowOf = (id: string) => {
+    const ended = endedRows.get(id) ?? eventsOf<PurchaseEnded>('purchaseEnded', id)[0]
+    return {
+      purchase_id: id,
+      customer_id: accepted.get(id)?.customer_id ?? '',
+      status: ended?.status ?? 'PROCESSING',
+      reason: ended?.reason ?? '',
+      failed_step: ended?.failed_step ?? '',
+      cancel_requested: cancelRequested.has(id),
+      updated_at: 0,
+      queued: queued.has(id),
+    }
+  }
+  const purchases = await startGrpcServer({
+    service: 'purchase',
+    host: '127.0.0.1',
+    port: 0,
+    logger: createLogger('purchase', 'silent'),
+    handlers: {
+      async GetStates({ purchase_ids }) {
+        lookups.push(purchase_ids)
+        return { states: purchase_ids.filter((id) => accepted.has(id)).map(rowOf) }
+      },
+      async GetAccepted({ purchase_id }) {
+        const found = accepted.get(purchase_id)
+        if (!found) throw new AppError('not_found', 'no such purchase')
+        return found
+      },
+      async GetRecord({ purchase_id }) {
+        const found = accepted.get(purchase_id)
+        if (!found) throw new AppError('not_found', 'no such purchase')
+        return { ...emptyRecord, ...rowOf(purchase_id), accepted: found }
+      },
+      async ListAttention() {
+        const flagged = [...accepted.keys()].flatMap((id) => {
+          const [first] = eventsOf<AttentionNeeded>('attentionNeeded', id)
+          return first ? [{ ...rowOf(id), since: 1, reason: first.reason, ...noAmount }] : []
+        })
+        return { purchases: flagged }
+      },
+      GetReceipts: async () => ({ receipts: [] }),
+      ForgetCustomer: async () => ({ unfinished: 0, more: false }),
+      CountOpen: async () => ({ ...noneOpen, processing: accepted.size }),
+    },
+  })
+  starting.defer(() => purchases.close())
   const config = {
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: 0,
     GRPC_PORT: 0,
-    GRPC_ADDRESS: purchaseAddress,
+    GRPC_ADDRESS: `127.0.0.1:${purchases.port}`,
     LOG_LEVEL: 'silent',
     APP_ENV: 'local',
     MAX_IN_FLIGHT: 256,
+    CORS_ORIGINS: [] as string[],
+    DRAIN_NOTICE_MS: 0,
     MAX_UNFINISHED_SAGAS: 100,
     STEP_TIMEOUT_MS: stepTimeoutMs,
     STEP_ATTEMPTS: stepAttempts,
@@ -75,6 +157,9 @@ export async function startOrchestrator({
     UNDO_PAUSE_MS: 30_000,
     MAX_CACHED_WORKFLOWS: 500,
     REPLY_WAIT_MS: replyWaitMs,
+    TEMPORAL_UI_URL: 'http://temporal.example',
+    TEMPORAL_METRICS_ADDRESS: '',
+    CONSOLE_STREAMS_MAX: 4,
     ...operators.config,
     ...temporal.config,
     ...topics.config,
@@ -85,37 +170,86 @@ export async function startOrchestrator({
     connectGrpc('saga', `127.0.0.1:${orchestrator.grpcPort}`, { deadlineMs: 10_000 }),
     (it) => it.close(),
   )
-  const eventsOf = <T>(name: string, id: string): T[] =>
-    results
-      .filter(({ key, headers }) => key === id && headers.event === name)
-      .map(({ value }) => JSON.parse(value))
+  const impatient = starting.adopt(
+    connectGrpc('saga', `127.0.0.1:${orchestrator.grpcPort}`),
+    (it) => it.close(),
+  )
   const running = starting.move()
 
   return {
     client: temporal.client,
     temporal: temporal.config,
     kafka,
-    /** Asks until somebody answers, as the purchase service does. */
-    cancel: (accepted: PurchaseAccepted): Promise<{ verdict: string }> =>
-      waitFor('the wish to be heard', () => sagas.Cancel(accepted).catch(() => undefined), 60_000),
+    /** Repeats the call until it is answered, as the sweep of the purchase service does. */
+    cancel: (purchase: PurchaseAccepted): Promise<{ verdict: string }> =>
+      waitFor(
+        'the cancel request to be accepted',
+        () => sagas.Cancel(purchase).catch(() => undefined),
+        60_000,
+      ),
+    /** Asks once, as the request of a customer does. */
+    cancelOnce: (purchase: PurchaseAccepted) => impatient.Cancel(purchase),
+    /** Notes a cancel request on the row that the orchestrator was not told. */
+    requestCancel: (id: string) => cancelRequested.add(id),
+    /** Accepts a purchase that is in the queue: it may not start yet. */
+    queue(purchase: PurchaseAccepted): void {
+      accepted.set(purchase.purchase_id, purchase)
+      queued.add(purchase.purchase_id)
+    },
+    /** The row says so, whatever the saga does. */
+    endRow: (ended: PurchaseEnded) => endedRows.set(ended.purchase_id, ended),
+    /** Deletes the workflow of a purchase, and with it all that Temporal knows of it. */
+    async deleteSaga(id: string): Promise<void> {
+      const { workflowService, options } = temporal.client.workflow
+      await workflowService.deleteWorkflowExecution({
+        namespace: options.namespace,
+        workflowExecution: { workflowId: purchaseWorkflowId(id) },
+      })
+      const handle = temporal.client.workflow.getHandle(purchaseWorkflowId(id))
+      const isGone = () =>
+        handle.describe().then(
+          () => false,
+          (error) => error instanceof WorkflowNotFoundError,
+        )
+      await waitFor('the workflow to be deleted', isGone, 30_000)
+    },
+    endsOf: (id: string) => eventsOf<PurchaseEnded>('purchaseEnded', id),
+    /** Asks how a purchase ended, as participants do. */
+    sendOverdue: (id: string) => sendEvent(kafka.publish, 'settlementOverdue', { purchase_id: id }),
+    lookups,
     startReplica,
     /** Accepts a purchase whose commands are answered by `participant`. */
-    async buy(participant: Participant = agree, accepted = buildPurchase()): Promise<string> {
-      participants.set(accepted.purchase_id, participant)
-      await sendEvent(kafka.publish, 'purchaseAccepted', accepted)
-      return accepted.purchase_id
+    async buy(participant: Participant = agree, purchase = buildPurchase()): Promise<string> {
+      participants.set(purchase.purchase_id, participant)
+      accepted.set(purchase.purchase_id, purchase)
+      await sendEvent(kafka.publish, 'purchaseAccepted', purchase)
+      return purchase.purchase_id
     },
     answer: (id: string, participant: Participant) => participants.set(id, participant),
     /** What was asked for, each command once. */
-    asksOf: (id: string): CommandName[] => [
+    asksOf: (id: string): AnyCommandName[] => [
       ...new Set(asked.filter((ask) => ask.id === id).map(({ name }) => name)),
     ],
-    asked: (id: string, command: CommandName) =>
+    /** How often a participant was asked for a command, by every run of the saga. */
+    timesAsked: (id: string, command: AnyCommandName): number =>
+      asked.filter((ask) => ask.id === id && ask.name === command).length,
+    asked: (id: string, command: AnyCommandName) =>
       waitFor(
         `${command} to be asked for`,
         () => asked.some((ask) => ask.id === id && ask.name === command),
         60_000,
       ),
+    /** Starts the saga of a refund, whose commands are answered by `participant`. */
+    async refund(
+      requested: RefundRequested,
+      participant: Participant = agree,
+    ): Promise<{ state: string }> {
+      participants.set(requested.purchase_id, participant)
+      return sagas.StartRefund({ ...requested, seller_id: requested.seller_id ?? '' })
+    },
+    refundEndsOf: (purchaseId: string) => eventsOf<RefundEnded>('refundEnded', purchaseId),
+    refundHandleOf: (refundId: string) =>
+      temporal.client.workflow.getHandle(refundWorkflowId(refundId)),
     endOf: (id: string, deadlineMs = 60_000): Promise<PurchaseEnded> =>
       waitFor('the end', () => eventsOf<PurchaseEnded>('purchaseEnded', id)[0], deadlineMs),
     flagsOf: (id: string) => eventsOf<AttentionNeeded>('attentionNeeded', id),
@@ -142,7 +276,7 @@ export async function startOrchestrator({
 export type TestOrchestrator = Awaited<ReturnType<typeof startOrchestrator>>
 
 /** Holds a purchase at a command until it is told to go on. */
-export function holdAt(held: CommandName) {
+export function holdAt(held: AnyCommandName) {
   const gate = Promise.withResolvers<void>()
   const participant: Participant = async (command, attempt) => {
     if (command === held) await gate.promise
@@ -150,7 +284,3 @@ export function holdAt(held: CommandName) {
   }
   return { participant, release: () => gate.resolve() }
 }
-
-export const forwardCommands = Object.keys(commands).filter(
-  (name) => !('undoes' in commands[name as CommandName]),
-) as CommandName[]

@@ -1,15 +1,22 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
-import { request } from '../../scripts/shop-client.ts'
-import { createAuthentication } from '../../shared/auth.ts'
-import { startHttpServer } from '../../shared/http.ts'
-import { newId } from '../../shared/ids.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import type { Handlers, Routes } from '../../shared/route.ts'
+import { request } from '../../scripts/stack/shop-client.ts'
+import { newId } from '../../shared/contracts/ids.ts'
+import type { FieldError } from '../../shared/contracts/problem.ts'
+import type { Routes } from '../../shared/contracts/route.ts'
+import { createAuthentication } from '../../shared/http/auth.ts'
+import type { Handlers } from '../../shared/http/route.ts'
+import { startHttpServer } from '../../shared/http/server.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { testTokens } from './tokens.ts'
 
 /** Of an answer: a record, a page of them or a problem. */
-export type OwnBody<T> = T & { items: T[]; next_cursor: string | null; detail?: string }
+export type OwnBody<T> = T & {
+  items: T[]
+  next_cursor: string | null
+  detail?: string
+  errors?: FieldError[]
+}
 
 export type OwnRecords<T> = {
   /** Asks as a customer, or without a token. */
@@ -17,7 +24,7 @@ export type OwnRecords<T> = {
   close: () => Promise<void>
 }
 
-/** An HTTP server for routes that a customer reads what is theirs by. */
+/** An HTTP server for routes by which customers read their own records. */
 export async function serveOwnRecords<T, R extends Routes>(
   name: string,
   routes: R,
@@ -48,7 +55,7 @@ export async function serveOwnRecords<T, R extends Routes>(
 /** What holds for every kind of record that belongs to a customer. `path` is like `/orders`. */
 export function itKeepsRecordsApart(
   path: string,
-  records: () => Pick<OwnRecords<{ id: string }>, 'get'>,
+  records: () => Pick<OwnRecords<{ id: string; created_at: string }>, 'get'>,
   create: (customerId: string) => Promise<string>,
 ): void {
   it(`GET ${path}/:id does not tell a foreign one from a missing one`, async () => {
@@ -78,6 +85,39 @@ export function itKeepsRecordsApart(
     }
     assert.deepEqual(seen, ids.reverse())
     assert.deepEqual((await get(path, newId())).body, { items: [], next_cursor: null })
+  })
+
+  it(`GET ${path} shows those of a time, its end excluded`, async () => {
+    const { get } = records()
+    const customer = newId()
+    for (let i = 0; i < 3; i++) await create(customer)
+    const { body } = await get(path, customer)
+    const times = body.items.map(({ created_at }) => created_at)
+    const expected = (fits: (at: string) => boolean) =>
+      body.items.filter(({ created_at }) => fits(created_at)).map(({ id }) => id)
+    const shown = async (query: string) =>
+      (await get(`${path}?${query}`, customer)).body.items.map(({ id }) => id)
+    const middle = times[1] ?? ''
+
+    assert.deepEqual(
+      await shown(`created_from=${middle}`),
+      expected((at) => at >= middle),
+    )
+    assert.deepEqual(
+      await shown(`created_to=${middle}`),
+      expected((at) => at < middle),
+    )
+    assert.deepEqual(await shown(`created_from=${middle}&created_to=${middle}`), [])
+    assert.deepEqual(
+      await shown(`created_from=${encodeURIComponent(middle.replace('Z', '+00:00'))}&limit=100`),
+      expected((at) => at >= middle),
+    )
+    const refused = await get(`${path}?created_from=yesterday`, customer)
+    assert.equal(refused.status, 400)
+    assert.deepEqual(
+      refused.body.errors?.map(({ field }) => field),
+      ['created_from'],
+    )
   })
 
   it(`GET ${path} asks for a token`, async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type StackOptions, startStack } from '../../scripts/start-stack.ts'
+import { type StackOptions, startStack } from '../../scripts/stack/start.ts'
 
 /** A whole stack for one test file, for tests that break things or count everything there is. */
 export async function startOwnStack(options: Omit<StackOptions, 'dataDir' | 'portOffset'> = {}) {
@@ -9,7 +9,7 @@ export async function startOwnStack(options: Omit<StackOptions, 'dataDir' | 'por
   const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
   return {
     stack,
-    /** `keep`: for somebody to look at what it has left. */
+    /** `keep`: keeps its data for inspection. */
     async close({ keep = false } = {}) {
       await stack.stop()
       if (!keep) await rm(dataDir, { recursive: true, force: true })

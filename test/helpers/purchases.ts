@@ -1,7 +1,7 @@
 import type { PurchaseAccepted } from '../../shared/contracts/events.ts'
-import { newId } from '../../shared/ids.ts'
+import { newId } from '../../shared/contracts/ids.ts'
 
-/** A purchase that nobody has seen before. */
+/** A new purchase. */
 export function buildPurchase(): PurchaseAccepted {
   return {
     purchase_id: newId(),

@@ -1,17 +1,17 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer, connect as dial, type Socket } from 'node:net'
-import { waitFor } from '../../scripts/wait-for.ts'
-import type { LateIds } from '../../shared/cuckoo.ts'
-import { createLogger } from '../../shared/logger.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import { connectRedis } from '../../shared/redis.ts'
+import type { LateIds } from '../../shared/cache/filter.ts'
+import { connectRedis } from '../../shared/cache/redis.ts'
+import { createLogger } from '../../shared/runtime/logger.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { testStack } from './stack.ts'
 
 /** Keys of their own for one test. */
 export const uniqueName = () => `test-${randomBytes(6).toString('hex')}`
 
 /**
- * Redis as one process has it, with the measures it makes; connected, unless the nodes are away. The deadline is for
+ * Redis as one process has it, with its metrics; connected, unless the nodes are unavailable. The deadline is for
  * machines that are busy with tests.
  */
 export async function connectTestRedis(nodes?: string[], deadlineMs = 3_000) {
@@ -57,14 +57,14 @@ export function memoryLateIds(): LateIds {
       return isNew
     },
     list: async (_filter, limit) => [...marks].slice(0, limit).map(([id, mark]) => ({ id, mark })),
-    async forget(_filter, ids) {
+    async remove(_filter, ids) {
       for (const { id, mark } of ids) if (marks.get(id) === mark) marks.delete(id)
     },
   }
 }
 
-/** The address of a door to a Redis node that refuses everybody until it is opened. */
-export async function closedDoor() {
+/** The address of a port to a Redis node that refuses connections until it is opened. */
+export async function closedPort() {
   const { urls } = await testStack()
   const [host = '', port] = (urls.redisNodes[0] ?? '').split(':')
   const open = new Set<Socket>()

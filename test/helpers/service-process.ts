@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
-import { type ServiceName, serviceEnv } from '../../scripts/service-env.ts'
-import type { StackInfo } from '../../scripts/stack-client.ts'
-import { waitFor } from '../../scripts/wait-for.ts'
+import type { StackInfo } from '../../scripts/stack/client.ts'
+import { serviceEnv } from '../../scripts/stack/service-env.ts'
+import type { ServiceName } from '../../scripts/stack/services.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 
 const checkout = path.join(import.meta.dirname, '../..')
 
-/** A service as a process of its own that sees this environment and no other. */
+/** A service as a process of its own, with this environment only. */
 export function startServiceProcess(service: string, environment: Record<string, string>) {
   const child = spawn(process.execPath, [`services/${service}/main.ts`], {
     cwd: checkout,

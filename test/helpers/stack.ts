@@ -1,4 +1,4 @@
-import { connectStack, type Stack } from '../../scripts/stack-client.ts'
+import { connectStack, type Stack } from '../../scripts/stack/client.ts'
 
 let connected: Promise<Stack> | undefined
 

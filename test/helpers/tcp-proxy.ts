@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** Stands between a client and a server, so that a test can cut the line between them. */
+/** A proxy between a client and a server, so that a test can cut the connection. */
 export async function createTcpProxy(target: { host: string; port: number }) {
   const sockets = new Set<Socket>()
   let down = false

@@ -1,7 +1,12 @@
-import { fileURLToPath } from 'node:url'
 import { TestWorkflowEnvironment } from '@temporalio/testing'
-import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker'
-import { temporalTestServer } from '../../scripts/engines/temporal-test-server.ts'
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker'
+import { temporalTestServer } from '../../scripts/stack/engines/temporal-test-server.ts'
+import { workflowModules } from '../../services/orchestrator/worker/bundle.ts'
 import { searchAttributes } from '../../temporal/setup.ts'
 
 let quiet = false
@@ -18,8 +23,27 @@ export function quietTemporal(): void {
 
 /** The workflows as a worker runs them. Fails when something that is not deterministic got into the bundle. */
 export function bundleWorkflows() {
-  const workflowsPath = fileURLToPath(import.meta.resolve('../../workflows/index.ts'))
-  return bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') })
+  return bundleWorkflowCode({ ...workflowModules, logger: new DefaultLogger('ERROR') })
+}
+
+/** Made once for all files of a run, which takes seconds. */
+let bundled: ReturnType<typeof bundleWorkflows> | undefined
+
+/** For a `describe`: such a server, and the bundle of the workflows, before its tests; the server is gone after them. */
+export function withTimeSkippingTemporal() {
+  const set: { temporal?: TestWorkflowEnvironment; bundle?: WorkflowBundleWithSourceMap } = {}
+
+  before(async function () {
+    this.timeout(60_000)
+    quietTemporal()
+    set.temporal = await timeSkippingTemporal()
+    bundled ??= bundleWorkflows()
+    set.bundle = await bundled
+  })
+
+  after(() => set.temporal?.teardown())
+
+  return set as Required<typeof set>
 }
 
 /** A Temporal server whose clock jumps to the next timer, so that a test of timeouts takes no time. */

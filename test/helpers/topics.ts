@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto'
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import { waitFor } from '../../scripts/wait-for.ts'
 import { type Topic, topicSettings, topics } from '../../shared/contracts/topics.ts'
-import { connectKafka, type KafkaConfig } from '../../shared/kafka.ts'
-import { createLogger } from '../../shared/logger.ts'
-import { createMetrics } from '../../shared/metrics.ts'
-import type { Outgoing } from '../../shared/publisher.ts'
+import { connectAdmin } from '../../shared/kafka/admin.ts'
+import { connectKafka } from '../../shared/kafka/client.ts'
+import type { KafkaConfig } from '../../shared/kafka/config.ts'
+import {
+  connectRawProducer,
+  headerText,
+  type RawOutgoing,
+} from '../../shared/kafka/raw-messages.ts'
+import { followTopic } from '../../shared/kafka/read-topic.ts'
+import { createLogger } from '../../shared/runtime/logger.ts'
+import { createMetrics } from '../../shared/runtime/metrics.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { testStack } from './stack.ts'
 
-/** A message as it lies in Kafka. */
+/** A message as it is stored in Kafka. */
 export type StoredMessage = {
   partition: number
   offset: string
@@ -30,23 +36,17 @@ export async function createTestTopics({
 } = {}) {
   const kafkaBrokers = brokers ?? (await testStack()).urls.kafkaBrokers
   const prefix = `test-${randomBytes(4).toString('hex')}-`
-  const kafka = new Kafka({ brokers: kafkaBrokers, logLevel: logLevel.NOTHING })
-  const admin = kafka.admin()
-  await admin.connect()
+  const admin = await connectAdmin(kafkaBrokers)
   const names = topics.map((topic) => prefix + topic)
-  // A broker that has just made a topic may not know it yet.
+  // A broker that has just created a topic may not know it yet.
   await waitFor('the topics', async () => {
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: topics.map((topic) => ({
-        topic: prefix + topic,
-        numPartitions: partitions,
-        configEntries: Object.entries(topicSettings[topic] ?? {}).map(([name, value]) => ({
-          name,
-          value,
-        })),
+    await admin.createTopics(
+      topics.map((topic) => ({
+        name: prefix + topic,
+        partitions,
+        settings: topicSettings[topic] ?? {},
       })),
-    })
+    )
     return true
   })
   const config: KafkaConfig = {
@@ -58,8 +58,8 @@ export async function createTestTopics({
   }
   const open = new AsyncDisposableStack()
   open.defer(async () => {
-    await admin.deleteTopics({ topics: names })
-    await admin.disconnect()
+    await admin.deleteTopics(names)
+    await admin.close()
   })
 
   return {
@@ -76,51 +76,35 @@ export async function createTestTopics({
         { ...config, ...overrides },
         { logger: createLogger(name, 'silent'), metrics },
       ),
-    /** A connection of its own that sends whatever it is told; answers where the message lies. */
+    /** A separate producer that sends any message; returns its position. */
     async connectProducer() {
-      const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
-      await producer.connect()
-      open.defer(() => producer.disconnect())
-      return async (topic: Topic, message: Omit<Outgoing, 'key'> & Partial<StoredMessage>) => {
-        const [sent] = await producer.send({ topic: prefix + topic, messages: [message] })
-        return { partition: sent?.partition, offset: sent?.baseOffset }
-      }
+      const producer = open.adopt(await connectRawProducer(kafkaBrokers), (it) => it.close())
+      return (topic: Topic, message: RawOutgoing, options?: { gzip?: boolean }) =>
+        producer.send(prefix + topic, message, options)
     },
-    /** All that lies on a topic; grows as more comes. */
+    /** All messages of a topic; grows as more arrive. */
     async read(topic: Topic): Promise<StoredMessage[]> {
       const messages: StoredMessage[] = []
-      const groupId = `${prefix}reader-${randomBytes(4).toString('hex')}`
-      const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 })
-      await consumer.connect()
-      open.defer(() => consumer.disconnect())
-      await consumer.subscribe({ topic: prefix + topic, fromBeginning: true })
-      await consumer.run({
-        async eachMessage({ partition, message: { offset, key, value, headers = {} } }) {
-          const texts = Object.entries(headers).map(([name, text]) => [name, String(text)])
-          messages.push({
-            partition,
-            offset,
-            key: String(key ?? ''),
-            headers: Object.fromEntries(texts),
-            value: String(value),
-          })
-        },
+      const reading = { group: `${prefix}reader`, topic: prefix + topic }
+      const reader = await followTopic(kafkaBrokers, reading, (partition, message) => {
+        const names = Object.keys(message.headers ?? {})
+        messages.push({
+          partition,
+          offset: message.offset,
+          key: String(message.key ?? ''),
+          headers: Object.fromEntries(names.map((name) => [name, headerText(message, name)])),
+          value: String(message.value),
+        })
       })
+      open.defer(() => reader.close())
       return messages
     },
-    /** What a group has committed of a topic, by partition: the offset it would go on at, -1 for nothing. */
-    async committed(group: string, topic: Topic): Promise<number[]> {
-      const [found] = await admin.fetchOffsets({
-        groupId: prefix + group,
-        topics: [prefix + topic],
-      })
-      const offsets = [...(found?.partitions ?? [])].sort((a, b) => a.partition - b.partition)
-      return offsets.map(({ offset }) => Number(offset))
-    },
-    /** How many messages a topic has been given. */
+    /** The committed offsets of a group by partition: where it would continue, or -1. */
+    committed: (group: string, topic: Topic) => admin.committed(prefix + group, prefix + topic),
+    /** The number of messages that were sent to a topic. */
     async count(topic: Topic): Promise<number> {
-      const offsets = await admin.fetchTopicOffsets(prefix + topic)
-      return offsets.reduce((sum, { high }) => sum + Number(high), 0)
+      const ends = await admin.ends(prefix + topic)
+      return ends.reduce((sum, { high }) => sum + Number(high), 0)
     },
     close: () => open.disposeAsync(),
   }

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import { glob } from 'node:fs/promises'
+import { renderArchitecture } from '../../scripts/docs/architecture.ts'
+import { renderBoards } from '../../scripts/docs/boards.ts'
+import { readFlows } from '../../scripts/docs/flows.ts'
+import { readMetrics, renderMetricsPage } from '../../scripts/docs/metrics-page.ts'
+import { serviceNames } from '../../scripts/stack/services.ts'
+import { topics } from '../../shared/contracts/topics.ts'
+import { checkout, readDocument } from './markdown.ts'
+
+describe('docs/architecture.svg', () => {
+  it('is what `npm run docs -- --drawn` makes of the sources', async () => {
+    assert.equal(await readDocument('docs/architecture.svg'), await renderArchitecture())
+  })
+
+  it('shows every service and every topic', async () => {
+    const picture = await readDocument('docs/architecture.svg')
+
+    for (const name of [...serviceNames, ...topics]) assert.ok(picture.includes(name), name)
+  })
+
+  it('finds who publishes and who consumes each topic in the sources', async () => {
+    const flows = Object.values(await readFlows())
+    const published = new Set(flows.flatMap(({ publishes }) => publishes))
+    const consumed = new Set(flows.flatMap(({ consumes }) => consumes))
+
+    // Consumers publish dead letters from shared/kafka, and a person reads them.
+    const expected = new Set(topics.filter((topic) => topic !== 'dead-letters'))
+    assert.deepEqual(published, expected)
+    assert.deepEqual(consumed, expected)
+  })
+})
+
+describe('the boards of Grafana', () => {
+  it('are what `npm run docs -- --drawn` makes of the sources', async () => {
+    const folder = 'deploy/observability/grafana/boards'
+    const found = await Array.fromAsync(glob('*.json', { cwd: `${checkout}/${folder}` }))
+    const rendered = renderBoards()
+
+    assert.deepEqual(found.sort(), Object.keys(rendered).sort())
+    for (const [file, content] of Object.entries(rendered)) {
+      assert.equal(await readDocument(`${folder}/${file}`), content, file)
+    }
+  })
+})
+
+describe('docs/metrics.md', () => {
+  it('is what `npm run docs -- --drawn` makes of the sources', async () => {
+    assert.equal(await readDocument('docs/metrics.md'), await renderMetricsPage())
+  })
+
+  it('has every metric that the sources declare', async () => {
+    const declarations = await Array.fromAsync(
+      glob('{services,shared}/**/*.ts', { cwd: checkout, exclude: ['**/*.test.ts'] }),
+    )
+    const texts = await Promise.all(declarations.map(readDocument))
+    const count = texts
+      .join('\n')
+      .matchAll(/new (Counter|Gauge|Histogram)\(\{\s*name: |\bcounter\((registry, )?'/g)
+    const found = await readMetrics()
+
+    const named = found.flatMap(({ from }) => from.split(', '))
+    assert.equal(named.length, [...count].length)
+  })
+})

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { openShop } from '../../bench/load.ts'
+import { type ReceivedSpan, receiveSpans } from '../../scripts/stack/observe/otlp.ts'
+import { expectStatus } from '../../scripts/stack/shop-client.ts'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
+import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
+
+describe('the trace of a purchase', function () {
+  this.timeout(300_000)
+
+  const open = new AsyncDisposableStack()
+  const spans: ReceivedSpan[] = []
+  const bought = new Set<string>()
+  let own: OwnStack
+  let shop: Awaited<ReturnType<typeof openShop>>
+
+  before(async () => {
+    const receiver = open.adopt(
+      await receiveSpans(0, async (received) => void spans.push(...received)),
+      (it) => it.close(),
+    )
+    own = open.adopt(
+      await startOwnStack({ otlp: { endpoint: receiver.endpoint, share: '0' } }),
+      (it) => it.close(),
+    )
+    shop = await openShop(own.stack.urls.api, 1)
+  })
+
+  after(() => open.disposeAsync())
+
+  /** Buys as a client that has a trace of its own, which makes the shop keep it. */
+  async function buy(method: string): Promise<string> {
+    const traceId = randomBytes(16).toString('hex')
+    bought.add(traceId)
+    const order_items = [{ product_id: shop.products[0]?.id ?? '', quantity: 1 }]
+    const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`
+    const answer = await shop.customer.buy({ order_items, method }, undefined, { traceparent })
+    expectStatus(answer, 202)
+    return traceId
+  }
+
+  const of = (traceId: string) => spans.filter((span) => span.traceId === traceId)
+
+  /** The services from a span up to the root, each once for a number of spans in a row. */
+  function wayTo(span: ReceivedSpan): string[] {
+    const byId = new Map(of(span.traceId).map((one) => [one.spanId, one]))
+    const way: string[] = []
+    for (let at: ReceivedSpan | undefined = span; at; at = byId.get(at.parentId)) {
+      if (way[0] !== at.service) way.unshift(at.service)
+    }
+    return way
+  }
+
+  /** The way to a span, when the spans of all processes have come: each sends its own once a second. */
+  const wholeWayTo = (span: ReceivedSpan) =>
+    waitFor(`the way to ${span.name}`, async () => {
+      const way = wayTo(span)
+      return way[0] === 'traefik' && way
+    })
+
+  it('leads by parentage from the gateway through every process to the mail server', async () => {
+    const traceId = await buy('sim_ok')
+    const smtp = await waitFor(
+      'the mail in the trace',
+      async () => of(traceId).find(({ name }) => name === 'smtp send'),
+      60_000,
+    )
+    const captured = await waitFor('the provider in the trace', async () =>
+      of(traceId).find(({ service, kind }) => service === 'provider' && kind === 'SERVER'),
+    )
+
+    const toSaga = ['traefik', 'purchase', 'orchestrator']
+    const way = await wholeWayTo(smtp)
+    // The reply to the payment ends the saga, or, on a slow machine, a later task of the workflow.
+    const reply = way.includes('payment') ? ['payment', 'orchestrator'] : []
+    assert.deepEqual(way, [...toSaga, ...reply, 'account', 'mail'])
+    assert.deepEqual(await wholeWayTo(captured), [...toSaga, 'payment', 'provider'])
+    await waitFor('the spans of every process', async () => {
+      const services = new Set(of(traceId).map(({ service }) => service))
+      return ['order', 'product', 'account', 'mail'].every((service) => services.has(service))
+    })
+    await waitFor('every span but the first to have its parent', async () => {
+      const ids = new Set(of(traceId).map(({ spanId }) => spanId))
+      const first = of(traceId).filter(({ parentId }) => !ids.has(parentId))
+      return first.length === 1 && first[0]?.service === 'traefik'
+    })
+  })
+
+  it('has the refusal, and every undo as a span of its participant', async () => {
+    const traceId = await buy('sim_declined')
+    const undo = (service: string, command: string) =>
+      waitFor(`${command} in the trace`, async () =>
+        of(traceId).find((span) => span.service === service && span.name.endsWith(` ${command}`)),
+      )
+
+    for (const [service, command] of [
+      ['payment', 'refundPayment'],
+      ['order', 'cancelOrder'],
+      ['product', 'releaseStock'],
+    ] as const) {
+      const way = await wholeWayTo(await undo(service, command))
+      assert.deepEqual(way, ['traefik', 'purchase', 'orchestrator', service])
+    }
+  })
+
+  it('is kept only for a purchase that is sampled', async () => {
+    expectStatus(await shop.customer.get(`/products/${shop.products[0]?.id}`), 200)
+    const traceId = await buy('sim_ok')
+    await waitFor('the sampled one', async () => of(traceId).length > 0)
+
+    assert.deepEqual(
+      spans.filter((span) => !bought.has(span.traceId)),
+      [],
+    )
+  })
+})

@@ -1,0 +1,25 @@
+import '../../shared/telemetry/start.ts'
+
+import { createRequire } from 'node:module'
+import { createLogger } from '../../shared/runtime/logger.ts'
+import { tracing } from '../../shared/runtime/tracing.ts'
+
+/*
+ * A process as the services are: it loads one of them, works in a span and outside, and says whether OpenTelemetry was
+ * loaded.
+ */
+await import('../../services/purchase/main.ts')
+const logger = createLogger('traced', 'info')
+const work = async () => {
+  logger.info('inside')
+  throw new TypeError('no such thing')
+}
+await (tracing()?.span('work', { attributes: { purchase_id: 'p1' } }, work) ?? work()).catch(
+  () => undefined,
+)
+logger.info('outside')
+const files = Object.keys(createRequire(import.meta.url).cache)
+// The API alone is a part of prom-client.
+const loaded = files.some((file) => /@opentelemetry\/(?!api\/)/.test(file))
+logger.info({ loaded }, 'modules')
+await tracing()?.close()
