@@ -4,9 +4,7 @@ import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { codeIn, mailsTo, waitForMails } from '../../test/helpers/mailbox.ts'
 import { type Mailing, openMailing } from '../../test/helpers/mailing.ts'
 
-describe('mails with codes', function () {
-  this.timeout(60_000)
-
+describe('mails with codes', () => {
   let shop: Mailing
 
   before(async () => {

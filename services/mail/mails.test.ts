@@ -6,9 +6,7 @@ import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { mailsTo, waitForMails } from '../../test/helpers/mailbox.ts'
 import { type Mailing, openMailing } from '../../test/helpers/mailing.ts'
 
-describe('mails', function () {
-  this.timeout(60_000)
-
+describe('mails', () => {
   let shop: Mailing
 
   before(async () => {

@@ -140,8 +140,8 @@ describe('an uploaded image', () => {
   })
 
   it('is refused when it needs more memory than there is, and waits for what others use', async () => {
-    const limits = { decodedBytes: 400_000, decodeWaitMs: 200 }
-    const api = await fixture.serve(fixture.createService({ limits: { ...limits, uploads: 9 } }))
+    const limits = { decodedBytes: 400_000, uploads: 9 }
+    const api = await fixture.serve(fixture.createService({ limits }))
     const send = (content: Buffer) => fixture.upload([{ name: 'a', content }], undefined, api)
     const fits = await imageFile('png', 300, 400)
 

@@ -32,7 +32,10 @@ describe('the gRPC calls of order', () => {
       }),
       (it) => it.close(),
     )
-    client = open.adopt(connectGrpc('order', `127.0.0.1:${server.port}`), (it) => it.close())
+    client = open.adopt(
+      connectGrpc('order', `127.0.0.1:${server.port}`, { deadlineMs: 30_000 }),
+      (it) => it.close(),
+    )
   })
 
   after(() => open.disposeAsync())

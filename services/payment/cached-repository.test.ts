@@ -38,7 +38,7 @@ describe('the cached payment repository', () => {
     const service = createPaymentService({
       repository: createCachedRepository(plain, { ...test, metrics: test, prefix }),
       provider: simulator.provider,
-      guard: createProviderGuard({ slots: 64, timeoutMs: 2_000, metrics: test }),
+      guard: createProviderGuard({ slots: 64, timeoutMs: 30_000, metrics: test }),
       logger: test.logger,
     })
     const isKept = (id: string) =>

@@ -38,7 +38,7 @@ describe('payment HTTP', () => {
       provider: simulator.provider,
       guard: createProviderGuard({
         slots: 64,
-        timeoutMs: 2_000,
+        timeoutMs: 30_000,
         metrics: { registry: new Registry() },
       }),
       logger: pino({ level: 'silent' }),

@@ -51,7 +51,7 @@ describe('events of the payment provider', () => {
       const counter = await metrics.registry.getSingleMetric('payment_provider_events_total')?.get()
       return counter?.values.find(({ labels }) => labels.outcome === outcome)?.value ?? 0
     }
-    const guard = createProviderGuard({ slots: 64, timeoutMs: 2_000, openMs: 1, metrics })
+    const guard = createProviderGuard({ slots: 64, timeoutMs: 30_000, openMs: 1, metrics })
     const provider: PaymentProvider = {
       ...simulator.provider,
       async capture(reference) {

@@ -43,8 +43,9 @@ describe('product.ProductService', () => {
       }),
       (open) => open.close(),
     )
-    client = resources.adopt(connectGrpc('product', `127.0.0.1:${server.port}`), (open) =>
-      open.close(),
+    client = resources.adopt(
+      connectGrpc('product', `127.0.0.1:${server.port}`, { deadlineMs: 30_000 }),
+      (open) => open.close(),
     )
     tea = await addProduct('Tea', 125, 10)
     cup = await addProduct('Cup', 2 ** 40, 0)

@@ -12,9 +12,7 @@ const body = {
   payment: { currency_code: 'VND', method: 'sim_ok' as const },
 }
 
-describe('a customer with too many unfinished purchases', function () {
-  this.timeout(20_000)
-
+describe('a customer with too many unfinished purchases', () => {
   const open = new AsyncDisposableStack()
   const limits = {
     ...noLimits,

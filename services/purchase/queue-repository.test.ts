@@ -8,9 +8,7 @@ import { connectRepository, type Repository } from './repository.ts'
 
 const limits: StartLimits = { perCustomer: 2, inAll: 5, countedForMs: 300_000 }
 
-describe('the queue of purchases that wait for their turn', function () {
-  this.timeout(20_000)
-
+describe('the queue of purchases that wait for their turn', () => {
   let database: TestDatabase
   let repository: Repository
 

@@ -16,9 +16,7 @@ const host = '127.0.0.1'
 const logger = pino({ level: 'silent' })
 const deadlineMs = 500
 
-describe('buying while product', function () {
-  this.timeout(60_000)
-
+describe('buying while product', () => {
   const open = new AsyncDisposableStack()
   const gate = Promise.withResolvers<void>()
   let asked = 0
@@ -106,7 +104,7 @@ describe('buying while product', function () {
     for (const { status, retryAfter } of [...first, ...then]) {
       assert.deepEqual([status, retryAfter], [503, '1'])
     }
-    for (const { ms } of first) assert.ok(ms < 10_000, `${ms} ms`)
+    for (const { ms } of first) assert.ok(ms < 30_000, `${ms} ms`)
     // Now and then one tries whether product is back; the others do not wait for it.
     assert.ok(asked - askedAtFirst < then.length / 4, `${asked} questions`)
   })

@@ -9,7 +9,7 @@ const pollMs = 50
 export async function waitFor<T>(
   what: string,
   condition: () => Promise<T> | T,
-  deadlineMs = 15_000,
+  deadlineMs = 60_000,
 ): Promise<Exclude<T, false | null | undefined>> {
   const end = Date.now() + deadlineMs
   let cause: unknown

@@ -70,7 +70,9 @@ export async function startTestAccount(
   } as const
   const service = starting.adopt(await start(config, pino({ level: 'silent' })), (it) => it.close())
   const address = `127.0.0.1:${service.grpcPort}`
-  const grpc = starting.adopt(connectGrpc('auth', address), (it) => it.close())
+  const grpc = starting.adopt(connectGrpc('auth', address, { deadlineMs: 30_000 }), (it) =>
+    it.close(),
+  )
   const started = starting.move()
   const url = `http://127.0.0.1:${service.port}`
 

@@ -28,10 +28,10 @@ export const testLimits: UploadLimits = {
   imageBytes: 500_000,
   imagePixels: 1_000_000,
   decodedBytes: 100_000_000,
-  decodeWaitMs: 10_000,
+  decodeWaitMs: 60_000,
   videoBytes: 8_000_000,
   uploads: 2,
-  uploadMs: 10_000,
+  uploadMs: 60_000,
 }
 export const testMaxFiles = 3
 

@@ -62,7 +62,7 @@ export async function openPayments() {
   const { database, repository, simulator, close } = await openPaymentDatabase()
 
   function setUp({
-    providerTimeoutMs = 2_000,
+    providerTimeoutMs = 30_000,
     openMs = 2_000,
     repositoryOf = (real: PaymentRepository) => real,
     providerOf = (real: PaymentProvider) => real,

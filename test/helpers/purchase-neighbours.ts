@@ -11,6 +11,8 @@ import { testTokens } from './tokens.ts'
 
 const host = '127.0.0.1'
 const logger = createLogger('purchase', 'silent')
+/** A machine that is busy with tests is no service that hangs. */
+const patience = { deadlineMs: 30_000 }
 
 /** account and product as purchase sees them. Everything is closed with `open`. */
 export async function connectPurchaseNeighbours(open: AsyncDisposableStack) {
@@ -53,8 +55,8 @@ export async function connectPurchaseNeighbours(open: AsyncDisposableStack) {
     },
   })
   open.defer(() => product.close())
-  const accounts = connectGrpc('auth', `${host}:${auth.port}`)
-  const products = connectGrpc('product', `${host}:${product.port}`)
+  const accounts = connectGrpc('auth', `${host}:${auth.port}`, patience)
+  const products = connectGrpc('product', `${host}:${product.port}`, patience)
   open.defer(() => accounts.close())
   open.defer(() => products.close())
 

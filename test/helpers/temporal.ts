@@ -34,7 +34,7 @@ export function withTimeSkippingTemporal() {
   const set: { temporal?: TestWorkflowEnvironment; bundle?: WorkflowBundleWithSourceMap } = {}
 
   before(async function () {
-    this.timeout(60_000)
+    this.timeout(300_000)
     quietTemporal()
     set.temporal = await timeSkippingTemporal()
     bundled ??= bundleWorkflows()

@@ -45,7 +45,7 @@ describe('a saga that was ended from outside', function () {
         async () => (await shop.handleOf(id).describe()).runId !== runId,
         60_000,
       )
-      await waitFor('the reset to be noted', () => shop.actionsOf(id).length > 0, 30_000)
+      await waitFor('the reset to be noted', () => shop.actionsOf(id).length > 0)
       release()
       const { status } = await shop.endOf(id)
 
@@ -81,7 +81,7 @@ describe('a saga that was ended from outside', function () {
         },
       },
       shutdownGraceTime: 0,
-      shutdownForceTime: '1 s',
+      shutdownForceTime: '60 s',
     })
 
     await worker.runUntil(async () => {
@@ -98,7 +98,7 @@ describe('a saga that was ended from outside', function () {
     assert.equal(status, 'COMPLETED')
     assert.deepEqual(shop.asksOf(id), [])
     assert.equal(((await shop.handleOf(id).result()) as PurchaseEnded).status, 'COMPLETED')
-    await waitFor('the recovery to be noted', () => shop.actionsOf(id).length > 0, 30_000)
+    await waitFor('the recovery to be noted', () => shop.actionsOf(id).length > 0)
   })
 
   it('stays completed when it was paid for', async () => {
@@ -154,7 +154,7 @@ describe('a saga that was ended from outside', function () {
 })
 
 describe('a saga that does not end', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   it('is shown to an operator, once a replica, and counts no more when it has ended', async () => {
     await using open = new AsyncDisposableStack()
@@ -164,7 +164,7 @@ describe('a saga that does not end', function () {
     )
     const { participant, release } = holdAt('createOrder')
     const id = await shop.buy(participant)
-    await waitFor('the flag', () => shop.flagsOf(id).length > 0, 40_000)
+    await waitFor('the flag', () => shop.flagsOf(id).length > 0, 90_000)
     release()
 
     assert.equal((await shop.endOf(id)).status, 'COMPLETED')

@@ -12,7 +12,7 @@ import type { refusePurchase } from '../../../workflows/index.ts'
 import { workerOptions } from './worker.ts'
 
 describe('the worker of the orchestrator', function () {
-  this.timeout(60_000)
+  this.timeout(300_000)
 
   let temporal: TestWorkflowEnvironment
   const { runInContext } = vm.Script.prototype
