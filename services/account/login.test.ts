@@ -64,8 +64,14 @@ describe('register and login with passwords', () => {
     const unknown = `${randomUUID()}@example.com`
     const tries = { wrong: [] as number[], unknown: [] as number[] }
 
+    const fastest = () => ({
+      wrong: Math.min(...tries.wrong),
+      unknown: Math.min(...tries.unknown),
+    })
+    const isAlike = () => fastest().unknown > fastest().wrong / 2
     const answers = new Set<string>()
-    for (let round = 0; round < 8; round++) {
+    // What else the machine does only adds to a time, so the fastest of many is the time itself.
+    for (let round = 0; round < 8 || (round < 80 && !isAlike()); round++) {
       for (const [kind, email] of [['wrong', form.email] as const, ['unknown', unknown] as const]) {
         const since = performance.now()
         const response = await account.post('/login', { email, password: 'wrong horse' })
@@ -76,8 +82,7 @@ describe('register and login with passwords', () => {
     }
 
     assert.equal(answers.size, 1)
-    const fastest = { wrong: Math.min(...tries.wrong), unknown: Math.min(...tries.unknown) }
-    assert.ok(fastest.unknown > fastest.wrong / 2, JSON.stringify(fastest))
+    assert.ok(isAlike(), JSON.stringify(fastest()))
   })
 
   it('keep of a password its argon2id hash and of a refresh token its SHA-256', async () => {

@@ -26,7 +26,10 @@ async function startSmtpServer(answers: Answers, host = '127.0.0.1', port = 0) {
     const say = (line: string) => socket.write(`${line}\r\n`)
     let inData = false
     say('220 test')
-    createInterface(socket).on('line', (line) => {
+    const lines = createInterface(socket)
+    // It repeats the errors of its socket: a client that hangs up may reset the connection.
+    lines.on('error', () => undefined)
+    lines.on('line', (line) => {
       if (inData && line !== '.') return
       const command = inData ? '.' : (line.split(' ')[0]?.toUpperCase() ?? '')
       if (command === '.') received++

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { createTestDatabase, type TestDatabase } from '../../test/helpers/database.ts'
 import { startServiceProcess } from '../../test/helpers/service-process.ts'
 import { testStack } from '../../test/helpers/stack.ts'
@@ -43,38 +44,43 @@ describe('media', () => {
 
   after(() => database.close())
 
-  async function readiness(overrides: Partial<Config> = {}) {
+  /** Waits until media says this of itself. */
+  async function assertReadiness(
+    expected: { status: number; checks: Record<string, boolean> },
+    overrides: Partial<Config> = {},
+  ) {
     const media = await start({ ...config, ...overrides }, logger)
     try {
-      const response = await fetch(`http://127.0.0.1:${media.port}/health/ready`)
-      const { checks } = (await response.json()) as { checks: object }
-      return { status: response.status, checks }
+      await waitFor('the checks', async () => {
+        const response = await fetch(`http://127.0.0.1:${media.port}/health/ready`)
+        const { checks } = (await response.json()) as { checks: object }
+        assert.deepEqual({ status: response.status, checks }, expected)
+        return true
+      })
     } finally {
       await media.close()
     }
   }
 
   it('is ready when its database and the storage answer', async () => {
-    assert.deepEqual(await readiness(), {
+    await assertReadiness({
       status: 200,
       checks: { database: true, storage: true, requests: true },
     })
   })
 
   it('is not ready while its database is unavailable', async () => {
-    const nowhere = await readiness({ DATABASE_URL: 'postgresql://media@127.0.0.1:1/media_db' })
-
-    assert.deepEqual(nowhere, {
-      status: 503,
-      checks: { database: false, storage: true, requests: true },
-    })
+    await assertReadiness(
+      { status: 503, checks: { database: false, storage: true, requests: true } },
+      { DATABASE_URL: 'postgresql://media@127.0.0.1:1/media_db' },
+    )
   })
 
   it('is not ready while the storage is unavailable or refuses its keys', async () => {
     const notReady = { status: 503, checks: { database: true, storage: false, requests: true } }
 
-    assert.deepEqual(await readiness({ MINIO_URL: 'http://127.0.0.1:1' }), notReady)
-    assert.deepEqual(await readiness({ MINIO_SECRET_KEY: 'wrong-secret' }), notReady)
+    await assertReadiness(notReady, { MINIO_URL: 'http://127.0.0.1:1' })
+    await assertReadiness(notReady, { MINIO_SECRET_KEY: 'wrong-secret' })
   })
 
   it('does not start without its variables and names them', async () => {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
 import sharp from 'sharp'
 import { newId } from '../../shared/contracts/ids.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
@@ -145,29 +144,35 @@ describe('an upload', () => {
     assert.equal((await fixture.leavesNothing(() => fixture.upload(files, product))).status, 401)
   })
 
-  /** A client that has begun to send a video. */
+  /** A client that has begun to send a video; `status`: what it is answered, whenever that comes. */
   async function beginUpload(api = fixture.base, { productId, token } = fixture.addProduct()) {
     const { pending } = await fixture.everything()
     const contentType = 'multipart/form-data; boundary=b'
     const sending = httpRequest(`${api}/media/upload`, {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': contentType },
-    }).on('error', () => undefined)
+    })
+    const { promise: status, resolve } = Promise.withResolvers<number | undefined>()
+    sending.on('error', () => undefined)
+    sending.once('response', (response: IncomingMessage) => {
+      sending.destroy()
+      resolve(response.statusCode)
+    })
     sending.write(
       `--b\r\nContent-Disposition: form-data; name="product_id"\r\n\r\n${productId}\r\n` +
         '--b\r\nContent-Disposition: form-data; name="alt"\r\n\r\nx\r\n' +
         '--b\r\nContent-Disposition: form-data; name="data"; filename="a.mp4"\r\n\r\n',
     )
-    sending.write(mp4File(6_000_000))
+    sending.write(mp4File(6_000_000, { total: 8_000_000 }))
     await waitFor('the upload to begin', async () => {
       return (await fixture.everything()).pending > pending
     })
-    return sending
+    return { sending, status }
   }
 
   it('leaves nothing of an upload that breaks off', async () => {
     const earlier = await fixture.everything()
-    const sending = await beginUpload()
+    const { sending } = await beginUpload()
 
     sending.destroy()
 
@@ -179,18 +184,15 @@ describe('an upload', () => {
 
   it('aborts the upload of a client that is too slow', async () => {
     const earlier = await fixture.everything()
-    const api = await fixture.serve(fixture.createService({ limits: { uploadMs: 1_000 } }))
-    const sending = await beginUpload(api)
+    const api = await fixture.serve(fixture.createService({ limits: { uploadMs: 3_000 } }))
+    const { status } = await beginUpload(api)
 
-    assert.equal(await statusOf(sending), 503)
-    assert.deepEqual(await fixture.everything(), earlier)
+    assert.equal(await status, 503)
+    await waitFor('nothing to be left', async () => {
+      assert.deepEqual(await fixture.everything(), earlier)
+      return true
+    })
   })
-
-  async function statusOf(sending: ClientRequest) {
-    const [response] = (await once(sending, 'response')) as [IncomingMessage]
-    sending.destroy()
-    return response.statusCode
-  }
 
   it('has a place as long as bytes come, and no seller or address can take all places', async () => {
     const earlier = await fixture.everything()
@@ -201,15 +203,23 @@ describe('an upload', () => {
     const upload = (accountId: string) =>
       fixture.upload(files, fixture.addProduct(accountId), api).then(({ status }) => status)
 
-    const stalled = [
-      await beginUpload(api, fixture.addProduct(greedy)),
-      await beginUpload(api, fixture.addProduct(greedy)),
-    ]
-    assert.equal(await upload(greedy), 429)
-    assert.equal(await upload(other), 201)
-    stalled.push(await beginUpload(api, fixture.addProduct(other)))
-    assert.equal(await upload(third), 429)
-    assert.deepEqual(await Promise.all(stalled.map(statusOf)), [408, 408, 408])
+    const begun: Awaited<ReturnType<typeof beginUpload>>[] = []
+    const begin = async (accountId: string) =>
+      begun.push(await beginUpload(api, fixture.addProduct(accountId)))
+    const going = setInterval(() => {
+      for (const { sending } of begun) sending.write(Buffer.alloc(4_000))
+    }, 100)
+    try {
+      await begin(greedy)
+      await begin(greedy)
+      assert.equal(await upload(greedy), 429)
+      assert.equal(await upload(other), 201)
+      await begin(other)
+      assert.equal(await upload(third), 429)
+    } finally {
+      clearInterval(going)
+    }
+    assert.deepEqual(await Promise.all(begun.map(({ status }) => status)), [408, 408, 408])
     assert.equal(await upload(greedy), 201)
     assert.equal(await upload(third), 201)
 

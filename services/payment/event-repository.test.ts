@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { pino } from 'pino'
-import { freePort } from '../../scripts/stack/ports.ts'
 import { commandId, newId } from '../../shared/contracts/ids.ts'
 import type { ProviderEvent } from '../../shared/contracts/payment.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
@@ -9,6 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../../test/helpers/databa
 import { operators } from '../../test/helpers/operators.ts'
 import { servePaymentEvents } from '../../test/helpers/payment-events.ts'
 import { startTestProvider, type TestProvider } from '../../test/helpers/provider.ts'
+import { createTcpProxy } from '../../test/helpers/tcp-proxy.ts'
 import { connectEventRepository } from './event-repository.ts'
 import { createProviderGuard } from './provider-guard.ts'
 import { connectRepository } from './repository.ts'
@@ -26,9 +26,10 @@ describe('what the payment provider reports of its own accord', () => {
   let api: string
 
   before(async () => {
-    const port = await freePort()
-    api = `http://127.0.0.1:${port}/api/v1`
-    const webhookUrl = `${api}/payments/webhooks`
+    // The provider is told where its events go before there is a server that takes them.
+    const target = { host: '127.0.0.1', port: 0 }
+    const way = open.adopt(await createTcpProxy(target), (it) => it.close())
+    const webhookUrl = `http://127.0.0.1:${way.port}/api/v1/payments/webhooks`
     database = open.adopt(await createTestDatabase('payment'), (it) => it.close())
     simulator = open.adopt(await startTestProvider({ webhookUrl }), (it) => it.close())
     const config = { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 4 }
@@ -38,14 +39,13 @@ describe('what the payment provider reports of its own accord', () => {
     service = createPaymentService({
       repository,
       provider: simulator.provider,
-      guard: createProviderGuard({ slots: 64, timeoutMs: 2_000, metrics }),
+      guard: createProviderGuard({ slots: 64, timeoutMs: 30_000, metrics }),
       logger,
     })
-    const server = await servePaymentEvents({
-      ...{ service, events, simulator, metrics },
-      port,
-    })
+    const server = await servePaymentEvents({ service, events, simulator, metrics })
     open.defer(() => server.close())
+    target.port = server.port
+    api = `http://127.0.0.1:${server.port}/api/v1`
   })
 
   after(() => open.disposeAsync())

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { newId } from '../../shared/contracts/ids.ts'
 import { NoReplyError } from '../../shared/messaging/poison.ts'
-import { waitFor } from '../../shared/runtime/wait-for.ts'
 import {
   closeCommand,
   moneyCommand,
@@ -9,6 +8,7 @@ import {
   part,
   type TestRefunds,
 } from '../../test/helpers/payment-refunds.ts'
+import { around } from '../../test/helpers/payments.ts'
 
 const done = { outcome: 'done' }
 
@@ -92,10 +92,20 @@ describe('refunds that are under way', () => {
   it('store what the provider did although an operator resolved them meanwhile', async () => {
     const { id, seller, shop } = await payments.pay()
     const refund = await shop.requestBySeller(seller, id, newId(), part(100))
-    await payments.simulator.set({ faults: [{ call: 'slow', on: ['refund'], ms: 300, limit: 1 }] })
-    const returning = shop.returnMoney(moneyCommand(id, refund.id, 100))
-    await waitFor('the provider', () => payments.returnedOf(id) === 100)
+    const [given, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { returnMoney } = payments.setUp({
+      providerOf: (real) =>
+        around(real, async (name, when) => {
+          if (name !== 'refundPart' || when !== 'after') return
+          given.resolve()
+          await answer.promise
+        }),
+    })
+    const returning = returnMoney(moneyCommand(id, refund.id, 100))
+    await given.promise
+    assert.equal(payments.returnedOf(id), 100)
     await shop.closeRefund(closeCommand(id, refund.id, 'RESOLVED'))
+    answer.resolve()
     assert.deepEqual(await returning, { outcome: 'rejected', reason: 'undone' })
     assert.deepEqual(await payments.shown(id), { claimed: 100, refunded: 100 })
     assert.equal((await shop.getRecord(refund.id)).returned, true)

@@ -5,7 +5,6 @@ import Stripe from 'stripe'
 import { connectProviderLedger, listIntents } from '../../bench/provider-ledger.ts'
 import { refundRest } from '../../bench/repair-run.ts'
 import { stripeMock } from '../../scripts/stack/engines/stripe-mock.ts'
-import { freePort } from '../../scripts/stack/ports.ts'
 import { newId } from '../../shared/contracts/ids.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { connectStripe, createStripeProvider } from './stripe-provider.ts'
@@ -15,7 +14,8 @@ import { connectStripe, createStripeProvider } from './stripe-provider.ts'
  * not allow: an unknown path, an unknown parameter, a wrong type.
  */
 describe("the requests to the payment provider, by Stripe's OpenAPI document", function () {
-  this.timeout(300_000)
+  // It is built on a machine that does not have it.
+  this.timeout(900_000)
 
   const open = new AsyncDisposableStack()
   const key = 'sk_test_123'
@@ -23,13 +23,21 @@ describe("the requests to the payment provider, by Stripe's OpenAPI document", f
   let stripe: Stripe
 
   before(async () => {
-    const port = await freePort()
-    const address = ['-http-addr', `127.0.0.1:${port}`]
-    const child = spawn(await stripeMock(), address, { stdio: 'ignore' })
+    const address = ['-http-addr', '127.0.0.1:0']
+    const child = spawn(await stripeMock(), address, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const closed = once(child, 'close')
     open.defer(async () => {
       child.kill()
-      await once(child, 'exit')
+      await closed
     })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+    const port = await waitFor(
+      'stripe-mock to listen',
+      () => /^Listening for HTTP .*:(\d+)$/m.exec(output)?.[1],
+    )
     url = `http://127.0.0.1:${port}`
     const client = connectStripe({ url, key, timeoutMs: 5_000, connections: 2 })
     open.defer(async () => client.close())

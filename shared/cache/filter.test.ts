@@ -261,7 +261,7 @@ describe('the cuckoo filter', () => {
 
     await filter.publish(id, async () => void rows.push(id))
     assert.equal(await filter.ask(id), 'unknown')
-    await port.open()
+    port.open()
     await ready(filter)
 
     assert.equal(await filter.ask(id), 'maybe')

@@ -149,7 +149,7 @@ describe('the reader of rows that become final', () => {
     assert.ok(answers.every((answer) => answer?.status === 'SENT'))
     assert.equal(loads, 1)
 
-    await port.open()
+    port.open()
     await waitFor('Redis to answer', async () => {
       await one.read(report.id)
       return one.count('cache_reads_total', { layer: 'redis' })

@@ -249,7 +249,7 @@ describe('the cached reader', () => {
       assert.equal(loads, 1)
       assert.equal(await one.read(randomUUID()), undefined)
 
-      await port.open()
+      port.open()
       await waitFor('Redis to answer', async () => {
         await one.read(tea.id)
         return one.count('cache_reads_total', { layer: 'redis' })

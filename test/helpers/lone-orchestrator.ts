@@ -67,7 +67,8 @@ export async function startLoneOrchestrator() {
     DRAIN_NOTICE_MS: 0,
     APP_ENV: 'local',
     MAX_UNFINISHED_SAGAS: maxUnfinishedSagas,
-    STEP_TIMEOUT_MS: 3_000,
+    // Longer than any test holds a step.
+    STEP_TIMEOUT_MS: 10_000,
     STEP_ATTEMPTS: 5,
     UNDO_PAUSE_MS: 30_000,
     MAX_CACHED_WORKFLOWS: 500,
@@ -123,7 +124,15 @@ export async function startLoneOrchestrator() {
     return wanted.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
   }
 
-  const handledEvents = () => metric('kafka_messages_total', 'topic="purchases"')
+  /** Waits until the orchestrator is done with every event that it was sent. */
+  function eventsHandled(): Promise<boolean> {
+    const ended = (outcome: string) =>
+      metric('kafka_messages_total', `topic="purchases",outcome="${outcome}"`)
+    return waitFor('every event to be handled', async () => {
+      const [handled, deadLettered] = await Promise.all(['handled', 'dead_lettered'].map(ended))
+      return Number(handled) + Number(deadLettered) >= (await topics.count('purchases'))
+    })
+  }
 
   /** The end is announced a moment before the workflow has ended. */
   async function over(purchaseId: string): Promise<PurchaseEnded> {
@@ -158,7 +167,7 @@ export async function startLoneOrchestrator() {
     workflowOf,
     activitiesOf,
     metric,
-    handledEvents,
+    eventsHandled,
     close: () => running.disposeAsync(),
   }
 }

@@ -79,7 +79,9 @@ export async function startOrchestrator({
       // Not awaited: one purchase that is held must not hold up the next command of its own.
       void (async () => {
         const answer = await (participants.get(id) ?? agree)(name, attempt)
-        if (answer !== 'silent') await sendReply(kafka.publish, headers, answer)
+        if (answer === 'silent') return
+        // One that is lost, as when a test ends meanwhile, is asked for again.
+        await sendReply(kafka.publish, headers, answer).catch(() => undefined)
       })()
     },
   })
@@ -211,7 +213,7 @@ export async function startOrchestrator({
           () => false,
           (error) => error instanceof WorkflowNotFoundError,
         )
-      await waitFor('the workflow to be deleted', isGone, 30_000)
+      await waitFor('the workflow to be deleted', isGone)
     },
     endsOf: (id: string) => eventsOf<PurchaseEnded>('purchaseEnded', id),
     /** Asks how a purchase ended, as participants do. */
@@ -254,6 +256,9 @@ export async function startOrchestrator({
       waitFor('the end', () => eventsOf<PurchaseEnded>('purchaseEnded', id)[0], deadlineMs),
     flagsOf: (id: string) => eventsOf<AttentionNeeded>('attentionNeeded', id),
     actionsOf: (id: string) => eventsOf<OperatorActed>('operatorActed', id),
+    /** The first action on a purchase; it may be read after the end that it led to. */
+    actionOf: (id: string): Promise<OperatorActed> =>
+      waitFor('the action', () => eventsOf<OperatorActed>('operatorActed', id)[0]),
     handleOf: (id: string) => temporal.client.workflow.getHandle(purchaseWorkflowId(id)),
     /** A request to the operator API. */
     async operate<T>(

@@ -19,7 +19,6 @@ export async function servePaymentEvents({
   simulator,
   secrets = [simulator.webhookSecret],
   metrics,
-  port = 0,
 }: {
   service: ReturnType<typeof createPaymentService>
   events: Awaited<ReturnType<typeof connectEventRepository>>
@@ -27,7 +26,6 @@ export async function servePaymentEvents({
   /** With which events may be signed. */
   secrets?: string[]
   metrics: Metrics
-  port?: number
 }) {
   const logger = pino({ level: 'silent' })
   const webhooks = createWebhooks({
@@ -40,7 +38,7 @@ export async function servePaymentEvents({
   })
   return startHttpServer({
     host: '127.0.0.1',
-    port,
+    port: 0,
     logger,
     metrics,
     health: {},

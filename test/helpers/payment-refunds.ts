@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import type { PaymentProvider } from '../../services/payment/provider.ts'
 import { createProviderGuard } from '../../services/payment/provider-guard.ts'
 import { createRefundSteps } from '../../services/payment/refund-steps.ts'
 import { createRefunds } from '../../services/payment/refunds.ts'
@@ -49,13 +50,13 @@ export async function openRefunds() {
   const started: StartRefundMessage[] = []
   let orchestratorAnswers = true
 
-  function setUp() {
+  function setUp({ providerOf = (real: PaymentProvider) => real } = {}) {
     const guard = createProviderGuard({
       slots: 64,
-      timeoutMs: 2_000,
+      timeoutMs: 30_000,
       metrics: { registry: new Registry() },
     })
-    const { provider } = simulator
+    const provider = providerOf(simulator.provider)
     return {
       ...createPaymentService({ repository, provider, guard, logger }),
       ...createRefundSteps({ repository, provider, guard, logger }),
@@ -112,6 +113,7 @@ export async function openRefunds() {
     repository,
     simulator,
     started,
+    setUp,
     pay,
 
     /** Whether the orchestrator answers. */

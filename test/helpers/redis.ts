@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createServer, connect as dial, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import type { LateIds } from '../../shared/cache/filter.ts'
 import { connectRedis } from '../../shared/cache/redis.ts'
 import { createLogger } from '../../shared/runtime/logger.ts'
@@ -41,6 +42,8 @@ export async function connectTestRedis(nodes?: string[], deadlineMs = 3_000) {
 export type TestRedis = Awaited<ReturnType<typeof connectTestRedis>>
 
 async function redisIsUp(redis: TestRedis['redis']): Promise<void> {
+  // Else the first command loads it, within its deadline.
+  await import('redis-om')
   await waitFor('both clients to be connected', async () => {
     const pong = await redis.cluster.get('ping').catch(() => undefined)
     return pong !== undefined && (await redis.entities.client()) ? true : undefined
@@ -63,12 +66,17 @@ export function memoryLateIds(): LateIds {
   }
 }
 
-/** The address of a port to a Redis node that refuses connections until it is opened. */
+/** The address of a port to a Redis node that breaks every connection until it is opened. */
 export async function closedPort() {
   const { urls } = await testStack()
   const [host = '', port] = (urls.redisNodes[0] ?? '').split(':')
   const open = new Set<Socket>()
+  let isOpen = false
   const server = createServer((client) => {
+    if (!isOpen) {
+      client.on('error', () => undefined).resetAndDestroy()
+      return
+    }
     const node = dial(Number(port), host)
     for (const [socket, other] of [
       [client, node],
@@ -79,15 +87,13 @@ export async function closedPort() {
       socket.pipe(other)
     }
   })
-  const listen = (at: number) =>
-    new Promise<number>((resolve) => {
-      server.listen(at, '127.0.0.1', () => resolve((server.address() as { port: number }).port))
-    })
-  const at = await listen(0)
-  await new Promise((resolve) => server.close(resolve))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   return {
-    node: `127.0.0.1:${at}`,
-    open: () => listen(at),
+    node: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    open(): void {
+      isOpen = true
+    },
     close() {
       for (const socket of open) socket.destroy()
       server.close()

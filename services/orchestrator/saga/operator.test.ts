@@ -18,7 +18,7 @@ import { buildPurchase } from '../../../test/helpers/purchases.ts'
 type List = { items: SagaSummary[]; next_cursor: string | null }
 
 describe('operators', function () {
-  this.timeout(120_000)
+  this.timeout(240_000)
 
   let shop: TestOrchestrator
   /** Purchases whose payment is declined and whose refund is not answered. */
@@ -33,7 +33,7 @@ describe('operators', function () {
   before(async () => {
     shop = await startOrchestrator({ stepTimeoutMs: 2_000 })
     stuck = await Promise.all(Array.from({ length: 4 }, () => shop.buy(withoutRefund)))
-    await waitFor('stuck undos', () => stuck.every((id) => shop.flagsOf(id).length === 1), 90_000)
+    await waitFor('stuck undos', () => stuck.every((id) => shop.flagsOf(id).length > 0), 90_000)
   })
   after(() => shop.close())
 
@@ -132,26 +132,26 @@ describe('operators', function () {
         step: 'refund-payment',
       },
     )
-    const ended = await shop.endOf(id, 20_000)
+    const ended = await shop.endOf(id)
 
     assert.equal(status, 202)
     assert.equal(ended.status, 'REJECTED')
     assert.equal(ended.reason, 'payment_declined')
-    const [action] = shop.actionsOf(id)
-    assert.equal(action?.action_id, body.action_id)
-    assert.equal(action?.operator, operators.name)
-    assert.equal(action?.action, 'retry')
+    const action = await shop.actionOf(id)
+    assert.equal(action.action_id, body.action_id)
+    assert.equal(action.operator, operators.name)
+    assert.equal(action.action, 'retry')
   })
 
   it('abandon a stuck undo with a note, and the purchase ends RESOLVED', async () => {
     const [, , id = ''] = stuck
     const note = 'refunded by bank transfer, ticket 4711'
     const { status } = await shop.operate('POST', `/sagas/${id}/resolve`, { note })
-    const ended = await shop.endOf(id, 20_000)
+    const ended = await shop.endOf(id)
 
     assert.equal(status, 202)
     assert.equal(ended.status, 'RESOLVED')
-    assert.equal(shop.actionsOf(id)[0]?.note, note)
+    assert.equal((await shop.actionOf(id)).note, note)
     assert.equal((await shop.operate('POST', `/sagas/${id}/retry`, {})).status, 409)
   })
 
@@ -168,7 +168,7 @@ describe('operators', function () {
     assert.equal(status, 202)
     assert.equal(body.status, 'CANCELLING')
     assert.equal(ended.status, 'CANCELLED')
-    assert.equal(shop.actionsOf(id)[0]?.action, 'cancel')
+    assert.equal((await shop.actionOf(id)).action, 'cancel')
   })
 
   it('do not delay other purchases by a stuck undo', async () => {
@@ -176,9 +176,7 @@ describe('operators', function () {
   })
 })
 
-describe('customers who cancel', function () {
-  this.timeout(60_000)
-
+describe('customers who cancel', () => {
   let shop: TestOrchestrator
   before(async () => {
     shop = await startOrchestrator()

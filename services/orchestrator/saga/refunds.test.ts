@@ -20,7 +20,7 @@ describe('the saga of a refund', function () {
 
   before(async function () {
     this.timeout(120_000)
-    shop = await startOrchestrator({ stepTimeoutMs: 500 })
+    shop = await startOrchestrator({ stepTimeoutMs: 1_000 })
   })
 
   after(() => shop.close())
@@ -125,8 +125,8 @@ describe('the saga of a refund', function () {
 
       assert.equal(retried.status, 202)
       assert.equal((await endOf(purchase_id)).status, 'COMPLETED')
-      const [acted] = shop.actionsOf(purchase_id)
-      assert.deepEqual([acted?.action, acted?.purchase_id], ['retry', purchase_id])
+      const acted = await shop.actionOf(purchase_id)
+      assert.deepEqual([acted.action, acted.purchase_id], ['retry', purchase_id])
     })
 
     it('is resolved by an operator, and closed before anything else is done', async () => {
