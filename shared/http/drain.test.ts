@@ -13,6 +13,7 @@ const Answer = z.object({ ok: z.boolean() })
 
 const routes = {
   find: { method: 'get', path: '/find', summary: 'Find', status: 200, response: Answer },
+  wait: { method: 'get', path: '/wait', summary: 'Wait', status: 200, response: Answer },
   upload: {
     method: 'post',
     path: '/upload',
@@ -25,9 +26,13 @@ const routes = {
 
 describe('a server that drains', () => {
   let uploading: PromiseWithResolvers<void>
+  let waiting: PromiseWithResolvers<void>
+  let go: PromiseWithResolvers<void>
 
   function start(drainNoticeMs: number) {
     uploading = Promise.withResolvers()
+    waiting = Promise.withResolvers()
+    go = Promise.withResolvers()
     return startHttpServer({
       host: '127.0.0.1',
       port: 0,
@@ -38,6 +43,11 @@ describe('a server that drains', () => {
       routes,
       handlers: {
         find: async () => ({ ok: true }),
+        async wait() {
+          waiting.resolve()
+          await go.promise
+          return { ok: true }
+        },
         async upload({ form }) {
           uploading.resolve()
           for await (const { content } of form.files) for await (const _ of content);
@@ -74,7 +84,7 @@ describe('a server that drains', () => {
     upload.end()
 
     assert.equal(other.status, 200)
-    assert.equal(other.headers.get('connection'), 'close')
+    assert.equal(other.headers.get('connection'), 'keep-alive')
     assert.equal(refused.status, 503)
     assert.equal(refused.headers.get('retry-after'), '1')
     assert.match(await upload.answer, /^HTTP\/1\.1 200 /)
@@ -97,5 +107,31 @@ describe('a server that drains', () => {
     assert.equal(ready.status, 503)
     assert.equal(served.status, 200)
     assert.ok(performance.now() - startedAt >= 300)
+  })
+
+  it('closes a connection with its next answer once it takes no other', async () => {
+    const server = await start(0)
+    const socket = connect(server.port, '127.0.0.1')
+    const answers = text(socket)
+    const find = 'GET /api/v1/find HTTP/1.1\r\nHost: x\r\n\r\n'
+    socket.write(find.replace('find', 'wait'))
+    await waiting.promise
+
+    const closed = server.close()
+    await waitFor('a refused connection', () =>
+      fetch(`http://127.0.0.1:${server.port}/api/v1/find`).then(
+        () => false,
+        () => true,
+      ),
+    )
+    socket.write(find)
+    go.resolve()
+
+    const connections = (await answers).matchAll(/^Connection: (.*)\r$/gm)
+    assert.deepEqual(
+      Array.from(connections, ([, told]) => told),
+      ['keep-alive', 'close'],
+    )
+    await closed
   })
 })

@@ -46,6 +46,7 @@ export type HttpServerOptions<T extends Routes> = PipelineOptions<T> & {
 export async function startHttpServer<T extends Routes>(options: HttpServerOptions<T>) {
   const pipeline = createPipeline(options)
   let draining = false
+  let closing = false
   const health = () => ({ ...options.health, requests: () => !draining && !pipeline.stuck() })
   const app = express()
   app.disable('x-powered-by')
@@ -55,7 +56,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   // No client uses one here, and with it each answer is hashed and written in two pieces.
   app.set('etag', false)
   app.use((_request, response, next) => {
-    if (draining) response.set('Connection', 'close')
+    if (closing) response.set('Connection', 'close')
     next()
   })
   mountOperations(app, { ...options, health })
@@ -91,8 +92,9 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
   return {
     port: (server.address() as AddressInfo).port,
     /**
-     * Drains: not ready, so that balancers leave; serves on, closing each connection after its answer, while uploads
-     * end; then takes no connection any more and lets running requests end. Takes 8 s at most.
+     * Drains: not ready, so that balancers leave; serves on while uploads end; then takes no connection any more, closes
+     * each after its next answer, and lets running requests end. Takes 8 s at most. Connections are kept until no other
+     * is taken: a client that had to open many then would lose one to the close.
      */
     async close() {
       const startedAt = performance.now()
@@ -103,7 +105,12 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
       while (!noticed() || (pipeline.uploads() > 0 && elapsed() < uploadsDrainMs)) {
         await sleep(drainPollMs)
       }
-      await closeListener(server, connections, () => elapsed() > drainMs)
+      await closeListener(server, connections, {
+        onClosed() {
+          closing = true
+        },
+        overdue: () => elapsed() > drainMs,
+      })
     },
   }
 }
