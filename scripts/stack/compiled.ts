@@ -49,6 +49,6 @@ export async function compileServices(): Promise<void> {
   await promisify(execFile)(process.execPath, [...nodeFlags, 'scripts/stack/load-services.ts'], {
     cwd: checkout,
     env: { ...baseEnv(), ...nodeEnv },
-    timeout: 60_000,
+    timeout: 300_000,
   })
 }

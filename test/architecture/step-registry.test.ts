@@ -37,7 +37,7 @@ const tests: [what: string, file: string, title: string][] = [
 ]
 
 describe('a step that is only in the registry', function () {
-  this.timeout(180_000)
+  this.timeout(480_000)
 
   let copy: CheckoutCopy
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Client } from 'pg'
+import { probeTcp } from '../../scripts/stack/probe.ts'
 import { commands } from '../../shared/contracts/commands.ts'
 import { commandId, newId } from '../../shared/contracts/ids.ts'
 import { type CommandName, doNames, undoOf } from '../../shared/contracts/steps.ts'
@@ -197,7 +198,7 @@ for (const theDo of doNames) {
 
       it('a command waits, and is done when it is back', async function () {
         // Six tries with growing pauses, each after the pool's own time limit on a busy machine.
-        this.timeout(60_000)
+        this.timeout(150_000)
         const [before, after] = [await service.buildPurchase(), await service.buildPurchase()]
         await service.ask(pair.do, before.id, before.body)
         const [lettersSoFar, retriesSoFar] = [service.deadLetters.length, retries().length]
@@ -207,7 +208,7 @@ for (const theDo of doNames) {
           await service.send(pair.do, after.id, after.body),
           await service.send(pair.undo, before.id),
         ]
-        await waitFor('some tries', () => retries().length >= retriesSoFar + 6)
+        await waitFor('some tries', () => retries().length >= retriesSoFar + 6, 90_000)
         assert.deepEqual(sent.flatMap(service.repliesTo), [])
         service.proxy.heal()
 
@@ -245,15 +246,17 @@ for (const theDo of doNames) {
         purchases.map(({ id, body }) => service.send(pair.do, id, body)),
       )
       await waitFor('commands in flight', async () => {
+        // The sweep of old rows may come and wait too.
         const waiting = `SELECT 1 FROM pg_stat_activity
-          WHERE datname = current_database() AND wait_event_type = 'Lock'`
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND query NOT LIKE '%looked%'`
         return (await service.database.query(waiting)).length === concurrency
       })
 
       const running = service.running()
       const closed = running.close()
+      // This port is closed last before the consumer: what is queued then stays where it is.
       await waitFor('the service to stop listening', () =>
-        fetch(`http://127.0.0.1:${running.port}/health/live`).then(
+        probeTcp(running.grpcPort).then(
           () => false,
           () => true,
         ),

@@ -15,8 +15,8 @@ import { startHttpServer } from '../../shared/http/server.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 
-/** Of Traefik for the headers of an answer, in place of a minute. */
-const responseTimeoutMs = 1_500
+/** Of Traefik for the headers of an answer, in place of a minute. Longer than a busy machine delays one. */
+const responseTimeoutMs = 5_000
 
 const routes = {
   hang: {
@@ -44,7 +44,7 @@ const routes = {
 } as const satisfies Routes
 
 describe('Traefik, in front of services that are there or not', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   const open = new AsyncDisposableStack()
   let uploading = Promise.withResolvers<void>()
   let web: string
@@ -92,6 +92,7 @@ describe('Traefik, in front of services that are there or not', function () {
       product: nowhere,
       web: await freePort(),
       cdn: await freePort(),
+      operators: await freePort(),
       grpc: await freePort(),
       dashboard: await freePort(),
       account: account.port,
@@ -117,9 +118,10 @@ describe('Traefik, in front of services that are there or not', function () {
       cwd: process.cwd,
       stdio: 'ignore',
     })
+    const exited = once(child, 'exit')
     open.defer(async () => {
       child.kill()
-      await once(child, 'exit')
+      await exited
     })
     // Its own 404 until it has read its routes.
     await waitFor('Traefik', async () => isProblem(await fetch(`${web}/nothing`)))

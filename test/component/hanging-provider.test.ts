@@ -10,6 +10,8 @@ import { createTestTopics, type StoredMessage } from '../helpers/topics.ts'
 import { pairs } from './pairs.ts'
 
 const concurrency = 64
+/** Of a call. A busy machine has it in which to answer the stranger before the calls of another round end. */
+const timeoutMs = 5_000
 
 describe('a payment provider that does not answer', () => {
   const open = new AsyncDisposableStack()
@@ -43,6 +45,7 @@ describe('a payment provider that does not answer', () => {
       CONSUMER_CONCURRENCY: concurrency,
       DATABASE_URL: database.url,
       DATABASE_POOL_SIZE: 10,
+      PROVIDER_TIMEOUT_MS: timeoutMs,
     }
     const write = (line: string) => {
       const { msg, err } = JSON.parse(line)

@@ -152,7 +152,7 @@ async function scans(database: TestDatabase, table: string) {
 }
 
 describe('a list', function () {
-  this.timeout(60_000)
+  this.timeout(240_000)
 
   for (const [name, { table, insert, dependents, ask }] of Object.entries(listings)) {
     it(`of ${table} reads no more than its index has for it, whatever the filter`, async () => {

@@ -17,10 +17,12 @@ import { testTokens } from '../helpers/tokens.ts'
 /** What a participant needs of a test; the rest is the same for all. */
 type Connections = KafkaConfig & DatabaseConfig
 
+type RunningPair = Running & { grpcPort: number }
+
 /** The service that does and undoes a step, seen from outside. */
 export type Pair = {
   database: Database
-  start(connections: Connections, logger: Logger, provider: TestProvider): Promise<Running>
+  start(connections: Connections, logger: Logger, provider: TestProvider): Promise<RunningPair>
   /** Makes what a do needs, and its body. */
   setUp(database: TestDatabase): Promise<object>
   /** The rows of a do: every count is 1 while it is done once, and 0 while it is not done or undone. */

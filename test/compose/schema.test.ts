@@ -82,9 +82,9 @@ describe('docker-compose.yml', () => {
     const secrets = Object.keys(freshEnv()).filter((name) => !others.includes(name))
 
     assert.ok(secrets.length >= 12)
+    const whole = freshEnv()
     for (const name of secrets) {
-      const env = freshEnv()
-      delete env[name]
+      const { [name]: _, ...env } = whole
       await assert.rejects(
         resolveComposeFile(env),
         (error) => error instanceof MissingVariableError && error.message === name,

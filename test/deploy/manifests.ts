@@ -143,4 +143,4 @@ export const containersOf = ({ containers, initContainers = [] }: PodSpec) => [
 ]
 
 /** Building the tools takes minutes, once per machine. */
-export const toolsTimeoutMs = 900_000
+export const toolsTimeoutMs = 1_800_000

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import * as traefik from '../../scripts/stack/engines/traefik.ts'
 import { freePort } from '../../scripts/stack/ports.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
-import { checkout } from '../docs/markdown.ts'
+import { checkout, readDocument } from '../docs/markdown.ts'
 import { type Manifests, readOverlay, toolsTimeoutMs } from './manifests.ts'
 
 describe('Traefik with the arguments of production', function () {
@@ -18,6 +18,8 @@ describe('Traefik with the arguments of production', function () {
   let production: Manifests
   let program: string
   let dir: string
+  /** Every service, at a port where nobody listens: some resolvers take long to say that there is no such host. */
+  let nowhere: Record<string, string>
   const running: ChildProcess[] = []
 
   before(async () => {
@@ -26,11 +28,14 @@ describe('Traefik with the arguments of production', function () {
     dir = await mkdtemp(join(tmpdir(), 'traefik-'))
     await mkdir(join(dir, 'routes'))
     await cp(join(checkout, 'traefik.yml'), join(dir, 'routes/traefik.yml'))
+    const variables = (await readDocument('traefik.yml')).matchAll(/env "(\w+_URLS)"/g)
+    nowhere = Object.fromEntries([...variables].map(([, name]) => [name, 'http://127.0.0.1:1']))
+    assert.ok(nowhere.ACCOUNT_URLS && nowhere.MINIO_URLS)
   })
 
   after(async () => {
     for (const child of running) {
-      if (child.exitCode !== null) continue
+      if (child.exitCode !== null || child.signalCode !== null) continue
       child.kill('SIGKILL')
       await once(child, 'exit')
     }
@@ -47,7 +52,7 @@ describe('Traefik with the arguments of production', function () {
       const value = entryPoint ? `${option}127.0.0.1:${ports[entryPoint]}` : argument
       args.push(value.replace('directory=/', `directory=${dir}/`))
     }
-    const child = spawn(program, args, { cwd: dir, stdio: 'ignore', env: {} })
+    const child = spawn(program, args, { cwd: dir, stdio: 'ignore', env: nowhere })
     running.push(child)
     await waitFor(`${name} to answer`, async () => {
       assert.equal(child.exitCode, null)
@@ -56,10 +61,17 @@ describe('Traefik with the arguments of production', function () {
     return ports
   }
 
+  /** Waits for its own routes, which it has a moment after it answers. */
+  const redirected = ({ plain }: Record<string, number>) =>
+    waitFor('HTTP to be sent elsewhere', async () => {
+      const answer = await fetch(`http://127.0.0.1:${plain}/docs`, { redirect: 'manual' })
+      return answer.status !== 404 && answer
+    })
+
   it('sends HTTP to HTTPS, and serves both public entry points with TLS', async () => {
     const ports = await start('traefik')
 
-    const answer = await fetch(`http://127.0.0.1:${ports.plain}/docs`, { redirect: 'manual' })
+    const answer = await redirected(ports)
     assert.equal(answer.status, 301)
     assert.equal(answer.headers.get('location'), 'https://127.0.0.1/docs')
     for (const entryPoint of ['web', 'cdn']) {
@@ -77,6 +89,7 @@ describe('Traefik with the arguments of production', function () {
 
   it('shows no dashboard', async () => {
     const ports = await start('traefik')
+    await redirected(ports)
 
     for (const path of ['/dashboard/', '/api/rawdata']) {
       assert.equal((await fetch(`http://127.0.0.1:${ports.traefik}${path}`)).status, 404, path)
@@ -88,7 +101,7 @@ describe('Traefik with the arguments of production', function () {
 
     for (const port of Object.values(ports)) {
       const socket = connect(port, '127.0.0.1')
-      await once(socket, 'connect', { signal: AbortSignal.timeout(5_000) })
+      await once(socket, 'connect', { signal: AbortSignal.timeout(60_000) })
       socket.destroy()
     }
     assert.ok(Object.keys(ports).length >= 2)

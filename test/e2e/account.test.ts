@@ -10,7 +10,7 @@ import { codeIn, waitForMails } from '../helpers/mailbox.ts'
 import { testStack } from '../helpers/stack.ts'
 
 describe('an account, through every service', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   let api: string
   let customer: Customer

@@ -11,7 +11,7 @@ const checkout = join(import.meta.dirname, '../..')
 const bench = ['--disable-warning=TimeoutNegativeWarning', 'bench/main.ts']
 
 describe('npm run bench', function () {
-  this.timeout(300_000)
+  this.timeout(900_000)
 
   let dir: string
   let output: string

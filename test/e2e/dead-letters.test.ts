@@ -22,7 +22,7 @@ const groups: Partial<Record<Topic, string[]>> = {
 const readTopics = Object.keys(groups) as Topic[]
 
 describe('poison in a shop at work', function () {
-  this.timeout(90_000)
+  this.timeout(180_000)
 
   const open = new AsyncDisposableStack()
   let store: DeadLetterStore
@@ -54,14 +54,10 @@ describe('poison in a shop at work', function () {
     it(`on ${topic}: every group that reads it writes a dead letter, and goes on`, async () => {
       const key = newId()
       await producer.send(topic, { key, value: 'garbage', headers: { name: 'any' } })
-      const deadLetters = await waitFor(
-        'a dead letter of each group',
-        async () => {
-          const found = await deadLettersOf(key)
-          return found.length === groups[topic]?.length && found
-        },
-        30_000,
-      )
+      const deadLetters = await waitFor('a dead letter of each group', async () => {
+        const found = await deadLettersOf(key)
+        return found.length === groups[topic]?.length && found
+      })
 
       assert.deepEqual(deadLetters.map(({ group }) => group).sort(), groups[topic])
       for (const { error, message, ...deadLetter } of deadLetters) {

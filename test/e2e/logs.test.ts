@@ -28,7 +28,7 @@ const paths = {
 }
 
 describe('the logs of all services', function () {
-  this.timeout(90_000)
+  this.timeout(300_000)
 
   const word = (bytes = 9) => randomBytes(bytes).toString('hex')
 
@@ -62,7 +62,7 @@ describe('the logs of all services', function () {
         let text = ''
         await readStretches(
           kafkaBrokers,
-          { group: 'canary', stretches, deadlineMs: 30_000 },
+          { group: 'canary', stretches, deadlineMs: 60_000 },
           (_stretch, { key, value, headers }) => {
             text += `${key}\n${value}\n${Object.values(headers ?? {}).join('\n')}\n`
           },

@@ -37,9 +37,7 @@ const bodies: Record<string, object> = {
   'post /products/:id/adjustments': { quantity: 1, reason: 'Broken' },
 }
 
-describe('what belongs to one customer', function () {
-  this.timeout(60_000)
-
+describe('what belongs to one customer', () => {
   let api: string
   let owner: Customer
   let stranger: Customer

@@ -10,7 +10,7 @@ const unfinished = ['ACCEPTED', 'PROCESSING', 'CANCELLING']
 const everyStep = commandNames.map((name) => commandSteps[name].step)
 
 describe('the story of a declined purchase', function () {
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   let api: string
   let buyer: Customer

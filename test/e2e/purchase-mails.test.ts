@@ -6,7 +6,7 @@ import { type CaughtMail, mailsTo } from '../helpers/mailbox.ts'
 import { testStack } from '../helpers/stack.ts'
 
 describe('the mails about a purchase, through every service', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   let api: string
   let buyer: Customer

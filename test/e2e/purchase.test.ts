@@ -16,7 +16,7 @@ import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { testStack } from '../helpers/stack.ts'
 
 describe('a purchase, through every service', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   let api: string
   let seller: Customer
@@ -144,7 +144,7 @@ describe('a purchase, through every service', function () {
 
   it('is rejected when the stock was sold meanwhile, and takes nothing of any line', async () => {
     // Buyers who come together are accepted before the first of them has reserved anything.
-    const { late, sold, plenty } = await waitFor('a purchase that came too late', async () => {
+    async function buyTogether() {
       const [plenty, scarce] = [await createProduct(), await createProduct({ inventory: 1 })]
       const order_items = [plenty, scarce].map(({ id }) => ({ product_id: id, quantity: 1 }))
       const answers = await Promise.all(Array.from({ length: 8 }, () => buyer.buy({ order_items })))
@@ -155,7 +155,8 @@ describe('a purchase, through every service', function () {
       const sold = ends.filter(({ status }) => status === 'COMPLETED').length
       const late = ends.find(({ status }) => status === 'REJECTED')
       return late && { late, sold, plenty }
-    })
+    }
+    const { late, sold, plenty } = await waitFor('one that came too late', buyTogether, 120_000)
 
     assert.equal(late.reason, 'out_of_stock')
     assert.equal(late.failed_step, 'reserve-stock')

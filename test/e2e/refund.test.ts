@@ -20,7 +20,7 @@ import { operate } from '../helpers/operator-client.ts'
 import { testStack } from '../helpers/stack.ts'
 
 describe('a refund, through every service', function () {
-  this.timeout(90_000)
+  this.timeout(300_000)
 
   let api: string
   let seller: Customer
@@ -155,7 +155,7 @@ describe('a refund, through every service', function () {
     await using open = new AsyncDisposableStack()
     const sagas = open.adopt(await connectSagas(temporal), (it) => it.close())
 
-    const read = await sagas.readRefunds([refund.id, newId()], 3_000)
+    const read = await sagas.readRefunds([refund.id, newId()], 60_000)
 
     assert.deepEqual(
       [...read.values()],

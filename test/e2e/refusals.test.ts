@@ -18,9 +18,7 @@ import { testStack } from '../helpers/stack.ts'
 
 const megabyte = 1024 * 1024
 
-describe('what the shop refuses, through Traefik', function () {
-  this.timeout(60_000)
-
+describe('what the shop refuses, through Traefik', () => {
   let stack: Stack
   let api: string
   let seller: Customer
@@ -67,7 +65,7 @@ describe('what the shop refuses, through Traefik', function () {
         assert.equal(status, 401, path)
         assert.equal(body.type, 'urn:shop:problem:unauthorized')
       }
-      const auth = connectGrpc('auth', stack.urls.grpc)
+      const auth = connectGrpc('auth', stack.urls.grpc, { deadlineMs: 30_000 })
       try {
         await assert.rejects(
           auth.Authenticate({ access_token: pair.refresh_token }),

@@ -15,7 +15,7 @@ const purchases = 60
 const calls = 300
 
 describe('product and order with three replicas each', function () {
-  this.timeout(300_000)
+  this.timeout(900_000)
 
   let own: OwnStack
   let sent: { product: number; order: number }
@@ -48,7 +48,7 @@ describe('product and order with three replicas each', function () {
   after(() => own?.close())
 
   it('share gRPC calls evenly', async () => {
-    const client = connectGrpc('product', own.stack.urls.grpc)
+    const client = connectGrpc('product', own.stack.urls.grpc, { deadlineMs: 30_000 })
     await inParallel(Array.from({ length: calls }), 32, () =>
       client.GetProducts({ product_ids: [newId()] }),
     )

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { type Customer, registerCustomer, request } from '../../scripts/stack/shop-client.ts'
 import type { Route } from '../../shared/contracts/route.ts'
 import { routesByService } from '../../shared/contracts/routes.ts'
-import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { codeIn, waitForMails } from '../helpers/mailbox.ts'
 import { testStack } from '../helpers/stack.ts'
+import { untilRefused } from '../helpers/until-refused.ts'
 
 const writes = Object.values(routesByService)
   .flatMap((routes) => Object.values<Route>(routes))
@@ -14,9 +14,7 @@ const writes = Object.values(routesByService)
 /** A form that is cut short: an upload is refused before it is read. */
 const form = '--x\r\n'
 
-describe('a session that has ended', function () {
-  this.timeout(60_000)
-
+describe('a session that has ended', () => {
   let api: string
   before(async () => {
     api = (await testStack()).urls.api
@@ -39,17 +37,9 @@ describe('a session that has ended', function () {
     }
   }
 
-  /** At once as a rule, and within a second when a notice was lost. */
   async function assertRefused(customer: Customer) {
     assert.ok(writes.length >= 9)
-    await waitFor(
-      'every write to be refused',
-      async () => {
-        const answers = await Promise.all(writes.map((route) => call(route, customer.token)))
-        return answers.every(({ status }) => status === 401)
-      },
-      1_000,
-    )
+    await untilRefused(401, () => Promise.all(writes.map((route) => call(route, customer.token))))
   }
 
   it('writes nothing any more anywhere, from its logout everywhere on', async () => {

@@ -6,8 +6,11 @@ import { expectStatus } from '../../scripts/stack/shop-client.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
+/** Every process sends its spans once a second, when it gets to it. */
+const patienceMs = 90_000
+
 describe('the trace of a purchase', function () {
-  this.timeout(300_000)
+  this.timeout(600_000)
 
   const open = new AsyncDisposableStack()
   const spans: ReceivedSpan[] = []
@@ -54,20 +57,26 @@ describe('the trace of a purchase', function () {
 
   /** The way to a span, when the spans of all processes have come: each sends its own once a second. */
   const wholeWayTo = (span: ReceivedSpan) =>
-    waitFor(`the way to ${span.name}`, async () => {
-      const way = wayTo(span)
-      return way[0] === 'traefik' && way
-    })
+    waitFor(
+      `the way to ${span.name}`,
+      () => {
+        const way = wayTo(span)
+        return way[0] === 'traefik' && way
+      },
+      patienceMs,
+    )
 
   it('leads by parentage from the gateway through every process to the mail server', async () => {
     const traceId = await buy('sim_ok')
     const smtp = await waitFor(
       'the mail in the trace',
-      async () => of(traceId).find(({ name }) => name === 'smtp send'),
-      60_000,
+      () => of(traceId).find(({ name }) => name === 'smtp send'),
+      patienceMs,
     )
-    const captured = await waitFor('the provider in the trace', async () =>
-      of(traceId).find(({ service, kind }) => service === 'provider' && kind === 'SERVER'),
+    const captured = await waitFor(
+      'the provider in the trace',
+      () => of(traceId).find(({ service, kind }) => service === 'provider' && kind === 'SERVER'),
+      patienceMs,
     )
 
     const toSaga = ['traefik', 'purchase', 'orchestrator']
@@ -76,22 +85,27 @@ describe('the trace of a purchase', function () {
     const reply = way.includes('payment') ? ['payment', 'orchestrator'] : []
     assert.deepEqual(way, [...toSaga, ...reply, 'account', 'mail'])
     assert.deepEqual(await wholeWayTo(captured), [...toSaga, 'payment', 'provider'])
-    await waitFor('the spans of every process', async () => {
+    const fromEvery = () => {
       const services = new Set(of(traceId).map(({ service }) => service))
       return ['order', 'product', 'account', 'mail'].every((service) => services.has(service))
-    })
-    await waitFor('every span but the first to have its parent', async () => {
+    }
+    await waitFor('the spans of every process', fromEvery, patienceMs)
+    const isWhole = () => {
       const ids = new Set(of(traceId).map(({ spanId }) => spanId))
       const first = of(traceId).filter(({ parentId }) => !ids.has(parentId))
       return first.length === 1 && first[0]?.service === 'traefik'
-    })
+    }
+    await waitFor('every span but the first to have its parent', isWhole, patienceMs)
   })
 
   it('has the refusal, and every undo as a span of its participant', async () => {
     const traceId = await buy('sim_declined')
     const undo = (service: string, command: string) =>
-      waitFor(`${command} in the trace`, async () =>
-        of(traceId).find((span) => span.service === service && span.name.endsWith(` ${command}`)),
+      waitFor(
+        `${command} in the trace`,
+        () =>
+          of(traceId).find((span) => span.service === service && span.name.endsWith(` ${command}`)),
+        patienceMs,
       )
 
     for (const [service, command] of [
@@ -107,7 +121,7 @@ describe('the trace of a purchase', function () {
   it('is kept only for a purchase that is sampled', async () => {
     expectStatus(await shop.customer.get(`/products/${shop.products[0]?.id}`), 200)
     const traceId = await buy('sim_ok')
-    await waitFor('the sampled one', async () => of(traceId).length > 0)
+    await waitFor('the sampled one', () => of(traceId).length > 0, patienceMs)
 
     assert.deepEqual(
       spans.filter((span) => !bought.has(span.traceId)),

@@ -93,9 +93,7 @@ ${authorization} \
 -F "data=@<PATH_TO_IMAGE_FILE3>" ${'\\'}`,
 }
 
-describe('the walk-through of the shop, with curl', function () {
-  this.timeout(60_000)
-
+describe('the walk-through of the shop, with curl', () => {
   // Of its own, so that it can be walked again on the same shop.
   const email = `deptrai-${randomBytes(6).toString('hex')}@gmail.com`
   const known: Record<string, string> = {}

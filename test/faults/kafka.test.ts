@@ -10,7 +10,7 @@ const partitions = 4
 const patienceMs = 90_000
 
 describe('a consumer group', function () {
-  this.timeout(240_000)
+  this.timeout(480_000)
 
   const open = new AsyncDisposableStack()
   let topics: TestTopics
@@ -88,7 +88,8 @@ describe('a consumer group', function () {
     await allCommitted(group, topic, sent.length)
 
     assert.deepEqual([...new Set(handled)].sort(), [...sent].sort())
-    assert.ok(member.consumer.joined())
+    // The group may just be taking the last guest's share back.
+    await waitFor('it to have its place', () => member.consumer.joined(), patienceMs)
     // Each join and each leave may deliver again what the members hold. On a busy machine one change takes two
     // generations of the group, since a member rejoins too late for the first.
     const again = handled.length - sent.length
@@ -109,11 +110,15 @@ describe('a consumer group', function () {
     for (let i = 0; i < 2; i += 1) {
       const guest = await join(group, topic, handled)
       const readers = [member.consumer, guest.consumer]
-      await waitFor('each of them to have its share', () => {
-        const shares = readers.map((reader) => sent.filter((key) => reader.reads(topic, key)))
-        const both = shares.reduce((sum, share) => sum + share.length, 0)
-        return both === sent.length && shares.every((share) => share.length > 0)
-      })
+      await waitFor(
+        'each of them to have its share',
+        () => {
+          const shares = readers.map((reader) => sent.filter((key) => reader.reads(topic, key)))
+          const both = shares.reduce((sum, share) => sum + share.length, 0)
+          return both === sent.length && shares.every((share) => share.length > 0)
+        },
+        patienceMs,
+      )
       await guest.close()
     }
     // The group is just taking the last guest's share back.
@@ -133,14 +138,19 @@ describe('a consumer group', function () {
       await startConsumerProcess({ config, group, topic, handleMs: 50 }),
       (it) => it.close(),
     )
-    await waitFor('it to be in the midst of it', () => stopped.handled.length > 50)
+    await waitFor('it to be in the midst of it', () => stopped.handled.length > 50, patienceMs)
 
     stopped.signal('SIGSTOP')
+    const others: string[] = []
+    const gate = Promise.withResolvers<void>()
+    await using second = new AsyncDisposableStack()
+    const other = second.adopt(await join(group, topic, others, gate.promise), (it) => it.close())
+    const hasAll = () => sent.every((key) => other.consumer.reads(topic, key))
+    await waitFor('the other one to have every partition', hasAll, patienceMs)
+    // Only now: a commit may have been on its way when the member was stopped.
     const committed = await committedOf(group, topic)
     const before = stopped.handled.length
-    const others: string[] = []
-    await using second = new AsyncDisposableStack()
-    second.adopt(await join(group, topic, others), (it) => it.close())
+    gate.resolve()
     await allCommitted(group, topic, sent.length)
     assert.equal(stopped.handled.length, before)
     assert.equal(others.length, sent.length - committed)

@@ -32,7 +32,7 @@ export async function operate<T>(
 
 export type StreamedEvent<T> = { id: number; event: string; data: T }
 
-/** Reads server-sent events of operators until `until` holds for one, the stream ends, or 30 s are over. */
+/** Reads server-sent events of operators until `until` holds for one, the stream ends, or a minute is over. */
 export async function operatorEvents<T>(
   path: string,
   until: (event: StreamedEvent<T>) => boolean,
@@ -42,7 +42,7 @@ export async function operatorEvents<T>(
   const stop = new AbortController()
   const response = await fetch(`${urls.operators}/api/v1${path}`, {
     headers: { authorization: `Bearer ${secrets.operatorToken}`, ...headers },
-    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(30_000)]),
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(60_000)]),
   })
   const events: StreamedEvent<T>[] = []
   let text = ''
