@@ -30,6 +30,8 @@ export async function readStretches(
   const topics = [...new Set(stretches.map(({ topic }) => topic))]
   const consumer = openReader(brokers, group)
   const done = Promise.withResolvers<void>()
+  // It may be late before anybody waits, which no process must end by.
+  done.promise.catch(() => undefined)
   const late = () => done.reject(new Error(`${topics} could not be read in ${deadlineMs} ms`))
   const timer = setTimeout(late, deadlineMs)
   try {
