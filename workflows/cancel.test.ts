@@ -12,7 +12,6 @@ import {
   done,
   everyUndo,
   type PurchaseHandle,
-  patient,
   settings,
   silence,
   withPurchaseWorkers,
@@ -38,7 +37,7 @@ describe('purchase workflow that is cancelled', () => {
     const { ended, calls } = await withWorker(
       { createOrder: () => new Promise((resolve) => (reply = resolve)) },
       async ({ taskQueue, calls }) => {
-        const handle = await start(taskQueue, accepted, patient)
+        const handle = await start(taskQueue, accepted)
         await waitFor('the order step', () => calls.includes('createOrder'))
         await handle.cancel()
         await waitForCancelRequest(handle)
@@ -61,7 +60,7 @@ describe('purchase workflow that is cancelled', () => {
     const { ended, calls } = await withWorker(
       { takePayment: () => new Promise((resolve) => (reply = resolve)) },
       async ({ taskQueue, calls }) => {
-        const handle = await start(taskQueue, accepted, patient)
+        const handle = await start(taskQueue, accepted)
         await waitFor('the payment step', () => calls.includes('takePayment'))
         await handle.cancel()
         await waitForCancelRequest(handle)
@@ -91,7 +90,7 @@ describe('purchase workflow that is cancelled', () => {
         const { ended, calls, verdicts } = await withWorker(
           { [step]: held },
           async ({ taskQueue, calls }) => {
-            const handle = await start(taskQueue, buildPurchase(), patient)
+            const handle = await start(taskQueue, buildPurchase())
             await waitFor(step, () => calls.includes(step))
             const verdicts = [await cancel(handle), await cancel(handle)]
             reply()
@@ -133,8 +132,10 @@ describe('purchase workflow that is cancelled', () => {
     })
 
     it('while a step runs out of time ends cancelled, not timed out', async () => {
+      const once = { ...settings, stepTimeoutMs: 5_000, stepAttempts: 1 }
+
       const { ended } = await withWorker({ createOrder: silence }, async ({ taskQueue, calls }) => {
-        const handle = await start(taskQueue, buildPurchase())
+        const handle = await start(taskQueue, buildPurchase(), once)
         await waitFor('the order step', () => calls.includes('createOrder'))
         await cancel(handle)
         return { ended: await handle.result() }
@@ -155,7 +156,7 @@ describe('purchase workflow that is cancelled', () => {
       const { ended, refusals, acted } = await withWorker(
         { reserveStock: () => new Promise((resolve) => (reply = resolve)) },
         async ({ taskQueue, calls, acted }) => {
-          const handle = await start(taskQueue, accepted, patient)
+          const handle = await start(taskQueue, accepted)
           await waitFor('the first step', () => calls.includes('reserveStock'))
           const refusals: unknown[] = []
           for (const bad of ['now', 7, [], {}, { ...action, at: 'today' }, foreign]) {
@@ -179,7 +180,7 @@ describe('purchase workflow that is cancelled', () => {
       const { ended, verdict } = await withWorker(
         { announceEnd: () => new Promise<void>((resolve) => (announce = resolve)) },
         async ({ taskQueue, calls }) => {
-          const handle = await start(taskQueue, buildPurchase(), patient)
+          const handle = await start(taskQueue, buildPurchase())
           await waitFor('the commit', () => calls.includes('announceEnd'))
           const verdict = await cancel(handle)
           announce()
@@ -199,7 +200,7 @@ describe('purchase workflow that is cancelled', () => {
       const { ended, acted } = await withWorker(
         { reserveStock: () => new Promise((resolve) => (reply = resolve)) },
         async ({ taskQueue, calls, acted }) => {
-          const handle = await start(taskQueue, accepted, patient)
+          const handle = await start(taskQueue, accepted)
           await waitFor('the first step', () => calls.includes('reserveStock'))
           await cancel(handle, action)
           reply(done)

@@ -14,8 +14,9 @@ import {
   brief,
   done,
   everyUndo,
-  patient,
-  short,
+  fast,
+  fastImpatient,
+  hasty,
   silence,
   withPurchaseWorkers,
 } from '../test/helpers/purchase-workflow.ts'
@@ -35,7 +36,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
   const { world, withWorker, start, buy } = withPurchaseWorkers()
 
   it('takes a step without an activity of its own, and announces with one', async () => {
-    const { ended, calls, handle } = await buy({}, buildPurchase(), short)
+    const { ended, calls, handle } = await buy({}, buildPurchase(), fast)
 
     assert.deepEqual(calls, [...doNames, 'announceEnd'])
     assert.equal(ended.status, 'COMPLETED')
@@ -55,7 +56,10 @@ describe('purchase workflow while its replies come to the process that asks', ()
   it('announces with an activity when it was more than one task', async () => {
     const accepted = buildPurchase()
     const createOrder = async () => (activityInfo().isLocal ? silence() : done)
-    const { calls, handle, completed } = await buy({ createOrder }, accepted, brief)
+    const { calls, handle, completed } = await buy({ createOrder }, accepted, {
+      ...hasty,
+      announceOnceStored: true,
+    })
 
     assert.equal(calls.at(-1), 'announceEnd')
     assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
@@ -65,7 +69,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
   it('undoes with activities', async () => {
     const rejected = { outcome: 'rejected', reason: 'payment_declined' } as const
     const overrides = { takePayment: async () => rejected }
-    const { ended, calls, handle } = await buy(overrides, buildPurchase(), short)
+    const { ended, calls, handle } = await buy(overrides, buildPurchase(), fast)
 
     const undone = [...everyUndo, 'announceEnd']
     assert.equal(ended.reason, 'payment_declined')
@@ -75,7 +79,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
 
   it('asks again with an activity when no reply came in time', async () => {
     const createOrder = async () => (activityInfo().isLocal ? silence() : done)
-    const { ended, calls, handle } = await buy({ createOrder }, buildPurchase(), short)
+    const { ended, calls, handle } = await buy({ createOrder }, buildPurchase(), hasty)
 
     assert.equal(ended.status, 'COMPLETED')
     assert.deepEqual(
@@ -89,7 +93,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
     const takePayment = async () => {
       throw ApplicationFailure.nonRetryable('cancelled', cancelRequestedFailure)
     }
-    const { ended, calls } = await buy({ takePayment }, buildPurchase(), short)
+    const { ended, calls } = await buy({ takePayment }, buildPurchase(), fast)
 
     const undone = [...everyUndo, 'announceEnd']
     assert.deepEqual(calls, [...doNames, ...undone])
@@ -101,7 +105,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
 
   it('receives a cancel request between two steps of a task that has lasted for long', async () => {
     const answer = Promise.withResolvers<typeof done>()
-    const waiting = { ...patient, replyWaitMs: 8_000, maxTaskMs: 500 }
+    const waiting = { ...fast, maxTaskMs: 500 }
 
     const { ended, verdict, calls } = await withWorker(
       { createOrder: () => answer.promise },
@@ -112,7 +116,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
           updateId: cancelUpdateId,
           args: [null],
         })
-        await world.temporal.sleep('1 s')
+        await world.temporal.sleep('3 s')
         answer.resolve(done)
         return { ended: await handle.result(), verdict: await asked, calls }
       },
@@ -125,18 +129,16 @@ describe('purchase workflow while its replies come to the process that asks', ()
 
   it('receives a cancel request between two quick steps when the reply says that one is pending', async () => {
     const answer = Promise.withResolvers<typeof done & { cancel_pending: boolean }>()
-    const waiting = { ...patient, replyWaitMs: 8_000 }
-
     const { ended, verdict, calls } = await withWorker(
       { createOrder: () => answer.promise },
       async ({ taskQueue, calls }) => {
-        const handle = await start(taskQueue, buildPurchase(), waiting)
+        const handle = await start(taskQueue, buildPurchase(), fast)
         await waitFor('the order step', () => calls.includes('createOrder'))
         const asked = handle.executeUpdate<Verdict, [null]>(sagaUpdates.cancel, {
           updateId: cancelUpdateId,
           args: [null],
         })
-        await world.temporal.sleep('1 s')
+        await world.temporal.sleep('3 s')
         answer.resolve({ ...done, cancel_pending: true })
         return { ended: await handle.result(), verdict: await asked, calls }
       },
@@ -148,7 +150,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
   })
 
   it('ends no task between quick steps', async () => {
-    const { handle } = await buy({}, buildPurchase(), { ...brief, maxTaskMs: 10_000 })
+    const { handle } = await buy({}, buildPurchase(), { ...brief, maxTaskMs: 60_000 })
 
     const { events } = await handle.fetchHistory()
     assert.ok(!events?.some((event) => event.timerStartedEventAttributes))
@@ -159,17 +161,17 @@ describe('purchase workflow while its replies come to the process that asks', ()
       if (activityInfo().isLocal) throw new Error('replies do not come to this process')
       return done
     }
-    const { ended, handle } = await buy({ createOrder }, buildPurchase(), short)
+    const { ended, handle } = await buy({ createOrder }, buildPurchase(), fast)
 
     assert.equal(ended.status, 'COMPLETED')
     assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
   })
 
   it('still takes every attempt before it undoes', async () => {
-    const { ended, calls } = await buy({ createOrder: silence }, buildPurchase(), short)
+    const { ended, calls } = await buy({ createOrder: silence }, buildPurchase(), fastImpatient)
 
     const attempts = calls.filter((name) => name === 'createOrder')
-    assert.equal(attempts.length, 1 + short.stepAttempts)
+    assert.equal(attempts.length, 1 + fastImpatient.stepAttempts)
     assert.equal(ended.reason, 'timeout')
   })
 
@@ -181,25 +183,23 @@ describe('purchase workflow while its replies come to the process that asks', ()
       deadlines.push(scheduledTimestampMs + scheduleToCloseTimeoutMs)
       return done
     }
-    await buy({ createOrder }, buildPurchase(), short)
+    await buy({ createOrder }, buildPurchase(), fast)
 
-    const { replyWaitMs, stepTimeoutMs, stepAttempts } = short
+    const { replyWaitMs, stepTimeoutMs, stepAttempts } = fast
     const both = replyWaitMs + (stepTimeoutMs + 500) * stepAttempts
     assert.equal(deadlines.length, 1)
     assert.ok((deadlines[0] ?? 0) >= began + both, `${deadlines}`)
   })
 
-  it('lets a step in progress decide what a cancel undoes', async function () {
-    this.timeout(60_000)
+  it('lets a step in progress decide what a cancel undoes', async () => {
     const accepted = buildPurchase()
     // One answer for every time that it is asked: on a busy machine the task is begun again.
     const answer = Promise.withResolvers<typeof done>()
-    const waiting = { ...patient, replyWaitMs: 20_000 }
 
     const { ended, before, calls } = await withWorker(
       { createOrder: () => answer.promise },
       async ({ taskQueue, calls }) => {
-        const handle = await start(taskQueue, accepted, waiting)
+        const handle = await start(taskQueue, accepted, fast, '2 s')
         await waitFor('the order step', () => calls.includes('createOrder'))
         await handle.cancel()
         await waitFor('the cancel to reach the workflow', () => cancelWasSeen(handle))

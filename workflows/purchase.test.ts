@@ -5,8 +5,9 @@ import {
   type Activities,
   done,
   everyUndo,
-  settings,
-  short,
+  fast,
+  fastImpatient,
+  impatient,
   silence,
   withPurchaseWorkers,
 } from '../test/helpers/purchase-workflow.ts'
@@ -80,10 +81,10 @@ describe('purchase workflow', () => {
     })
 
     it(`sends ${step} again when no reply comes, then undoes whatever a lost run may have done`, async () => {
-      const { ended, calls } = await buy({ [step]: silence })
+      const { ended, calls } = await buy({ [step]: silence }, buildPurchase(), impatient)
 
       const attempts = calls.filter((name) => name === step)
-      assert.equal(attempts.length, settings.stepAttempts)
+      assert.equal(attempts.length, impatient.stepAttempts)
       assert.deepEqual(calls.slice(calls.lastIndexOf(step) + 1), [...everyUndo, 'announceEnd'])
       assert.equal(ended.status, 'REJECTED')
       assert.equal(ended.reason, 'timeout')
@@ -103,7 +104,7 @@ describe('purchase workflow', () => {
       ) as Partial<Activities>
       const declined = answer({ outcome: 'rejected', reason: 'payment_declined' })
 
-      const { ended } = await buy({ ...overrides, takePayment: declined }, buildPurchase(), short)
+      const { ended } = await buy({ ...overrides, takePayment: declined }, buildPurchase(), fast)
 
       const told = (step: string, position: number, refusal: string | null = null) => ({
         step,
@@ -127,7 +128,11 @@ describe('purchase workflow', () => {
         return { ...done, answered_at: undone.at(-1) }
       }
 
-      const { ended } = await buy({ takePayment: silence, refundPayment }, buildPurchase(), short)
+      const { ended } = await buy(
+        { takePayment: silence, refundPayment },
+        buildPurchase(),
+        fastImpatient,
+      )
 
       const [timeout, refund] = ended.steps ?? []
       assert.deepEqual(

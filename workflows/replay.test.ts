@@ -62,7 +62,7 @@ async function bundleChanged(change: (source: string) => string, name = 'purchas
 }
 
 describe('the workflows, replayed', function () {
-  this.timeout(180_000)
+  this.timeout(600_000)
 
   before(quietTemporal)
 
