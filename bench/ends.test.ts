@@ -3,9 +3,9 @@ import { newId } from '../shared/contracts/ids.ts'
 import { createTestDatabase, type TestDatabase } from '../test/helpers/database.ts'
 import { connectEnds, type Ends } from './ends.ts'
 
-/** Twice as long as one purchase takes to end here, and less than three take. */
-const patienceMs = 2_000
-const looksPerEnd = 4
+/** More than twice as long as one purchase takes to end here, and less than three take. */
+const patienceMs = 6_000
+const looksPerEnd = 10
 
 describe('waiting for a burst to end', () => {
   const open = new AsyncDisposableStack()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { topics } from '../shared/contracts/topics.ts'
 import { connectAdmin, type KafkaAdmin } from '../shared/kafka/admin.ts'
 import { connectRawProducer } from '../shared/kafka/raw-messages.ts'
+import { waitFor } from '../shared/runtime/wait-for.ts'
 import { type Broker, startBroker } from '../test/helpers/broker.ts'
 import { connectKafkaState, type KafkaState } from './kafka-state.ts'
 
@@ -10,7 +11,7 @@ const messages = 3
 
 describe('the state of Kafka', function () {
   // It starts a broker.
-  this.timeout(120_000)
+  this.timeout(300_000)
 
   let broker: Broker
   let admin: KafkaAdmin
@@ -19,7 +20,11 @@ describe('the state of Kafka', function () {
   before(async () => {
     broker = await startBroker()
     admin = await connectAdmin(broker.brokers)
-    await admin.createTopics(topics.map((name) => ({ name, partitions: 1 })))
+    // A broker that has just created a topic may not know it yet.
+    await waitFor('the topics', async () => {
+      await admin.createTopics(topics.map((name) => ({ name, partitions: 1 })))
+      return true
+    })
     const producer = await connectRawProducer(broker.brokers)
     for (let n = 0; n < messages; n++) await producer.send(topic, { key: `${n}`, value: '{}' })
     await producer.close()
@@ -33,7 +38,8 @@ describe('the state of Kafka', function () {
   })
 
   it('has the lag of the groups of the shop, and of no foreign group that lags too', async () => {
-    await admin.commit('payment-commands', topic, [1])
+    // A broker that has just started has no coordinator of groups yet.
+    await waitFor('the groups', () => admin.commit('payment-commands', topic, [1]).then(() => true))
     await admin.commit('console-of-an-operator', topic, [0])
 
     const everyone = await admin.groupLags(topics)

@@ -34,7 +34,7 @@ describe('the failure lab', () => {
   }
 
   const bodies: Record<string, object> = {
-    breakSomething: { kind: 'decline-payments', percent: 50, seconds: 5 },
+    breakSomething: { kind: 'decline-payments', percent: 50, seconds: 60 },
     startBuyers: { per_second: 1, seconds: 5 },
     startTour: { name: 'two-hundred-buyers' },
   }

@@ -10,7 +10,7 @@ const names = ['product', 'order', 'payment', 'purchase'] as const
 const maxPurchases = 2
 
 describe('the checks of the failure lab', function () {
-  this.timeout(60_000)
+  this.timeout(240_000)
 
   const open = new AsyncDisposableStack()
   let databases: Record<(typeof names)[number], TestDatabase>

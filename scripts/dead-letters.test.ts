@@ -11,7 +11,8 @@ const bytes = Buffer.from([0xff, 0x00, 0x80, 0x7b])
 type Page = { items: { id: string; state: string }[]; next_cursor: string | null }
 
 describe('dead letters on the command line', function () {
-  this.timeout(60_000)
+  // A dozen processes start side by side.
+  this.timeout(300_000)
 
   let deadLetters: DeadLetters
 

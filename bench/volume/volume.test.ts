@@ -22,7 +22,7 @@ const owners = { customerId: newId(), sellerId: newId() }
 
 describe('the filled shop', function () {
   // Six databases are filled and swept.
-  this.timeout(120_000)
+  this.timeout(400_000)
 
   let filled: Record<Database, TestDatabase>
   let urls: Record<Database, string>

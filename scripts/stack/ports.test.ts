@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { freeOffset, resolvePorts, takenPorts } from './ports.ts'
 
@@ -14,6 +15,7 @@ describe('the ports of a stack', () => {
     const { offset, lock } = await freeOffset()
     const ports = resolvePorts(offset, {})
     const server = createServer().listen(ports.redis + 3, '127.0.0.1')
+    await once(server, 'listening')
 
     assert.deepEqual(await takenPorts(ports), [
       `port ${ports.redis + 3} (redis) is in use: set REDIS_PORT, or STACK_PORT_OFFSET to move all`,

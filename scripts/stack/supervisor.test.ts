@@ -78,7 +78,7 @@ describe('the supervisor', () => {
     const broken = { ...spec(dir, 'rm ready; echo no such key >&2; exit 3'), probe: assert.fail }
 
     await assert.rejects(supervisor.add(broken), /ended 5 times before it was ready.*no such key/s)
-  }).timeout(10_000)
+  })
 
   it('leaves no process running when it is killed', async () => {
     const program = `

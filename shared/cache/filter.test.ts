@@ -201,7 +201,7 @@ describe('the cuckoo filter', () => {
       const port = resources.adopt(await closedPort(), (open) => open.close())
       const cutOff = resources.adopt(await connectTestRedis([port.node]), (open) => open.close())
       const rows: string[] = []
-      const both = { name: uniqueName(), lateIds: memoryLateIds(), leaseMs: 300 }
+      const both = { name: uniqueName(), lateIds: memoryLateIds(), leaseMs: 2_000 }
       const reader = createFilter(rows, both)
       const writer = createFilter(rows, { ...both, ...cutOff })
       await ready(reader)
@@ -257,7 +257,7 @@ describe('the cuckoo filter', () => {
     const late = resources.adopt(await connectTestRedis([port.node]), (open) => open.close())
     const rows: string[] = []
     const id = randomUUID()
-    const filter = createFilter(rows, { ...late, leaseMs: 300 })
+    const filter = createFilter(rows, { ...late, leaseMs: 2_000 })
 
     await filter.publish(id, async () => void rows.push(id))
     assert.equal(await filter.ask(id), 'unknown')

@@ -84,7 +84,7 @@ describe('the cached reader', () => {
 
   it('answers from the database, then from Redis, then from memory', async () => {
     const tea = addTea()
-    const [one, other] = [await createProcess(), await createProcess()]
+    const [one, other] = [await createProcess(), await createProcess({ memoryMs: 60_000 })]
 
     const answers = [await one.read(tea.id), await other.read(tea.id), await other.read(tea.id)]
 
@@ -116,13 +116,13 @@ describe('the cached reader', () => {
   })
 
   it('expires entities after about their time', async () => {
-    const one = await createProcess({ ttlMs: 100_000 })
+    const one = await createProcess({ ttlMs: 1_000_000 })
     const teas = Array.from({ length: 20 }, addTea)
     await Promise.all(teas.map(({ id }) => one.read(id)))
 
     const left = await Promise.all(teas.map(({ id }) => one.redis.cluster.ttl(`${name}:${id}`)))
 
-    assert.ok(left.every((seconds) => seconds >= 88 && seconds <= 110))
+    assert.ok(left.every((seconds) => seconds >= 880 && seconds <= 1_100))
     assert.ok(new Set(left).size > 3)
   })
 
@@ -156,7 +156,9 @@ describe('the cached reader', () => {
   it('loads a cold row once for readers of many processes that come one after another', async () => {
     loadMs = 60
     const tea = addTea()
-    const processes = await Promise.all(Array.from({ length: 6 }, () => createProcess()))
+    // They wait for the one that loads, however slow this machine is.
+    const patient = { lockWaitMs: 30_000 }
+    const processes = await Promise.all(Array.from({ length: 6 }, () => createProcess(patient)))
 
     await Promise.all(processes.map(({ read }, i) => sleep(i * 5).then(() => read(tea.id))))
 
@@ -171,7 +173,8 @@ describe('the cached reader', () => {
 
     assert.deepEqual(await one.read(tea.id), tea)
 
-    assert.ok(performance.now() - started < 1_000)
+    // Long before the lock expires.
+    assert.ok(performance.now() - started < 20_000)
     assert.equal(await one.count('cache_lock_waits_total', { outcome: 'gave_up' }), 1)
   })
 
@@ -259,14 +262,22 @@ describe('the cached reader', () => {
     it('waits once for a Redis that hangs, and then not at all', async () => {
       const one = await createProcess({ memoryMs: 1 }, undefined, 150)
       const teas = Array.from({ length: 30 }, addTea)
-      one.redis.cluster.set = (() => new Promise(() => undefined)) as never
-      one.redis.entities.client = () => ({ hGetAll: () => new Promise(() => undefined) }) as never
+      let asked = 0
+      const hang = () => {
+        asked += 1
+        return new Promise(() => undefined)
+      }
+      one.redis.cluster.set = hang as never
+      one.redis.entities.client = () => ({ hGetAll: hang }) as never
       await one.read(teas[0]?.id ?? '')
+      assert.equal(asked, 2)
       const started = performance.now()
 
       for (const { id } of teas) assert.ok(await one.read(id))
 
-      assert.ok(performance.now() - started < 30 * 20 + 400)
+      // Each of the two circuits lets one use pass in half a second, to try whether Redis is back.
+      const tries = 2 * (1 + (performance.now() - started) / 500)
+      assert.ok(asked - 2 <= tries, `${asked - 2} uses, ${tries} tries`)
     })
 
     it('drops later what it could not drop at once, and reads nothing from Redis until then', async () => {

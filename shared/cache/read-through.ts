@@ -30,12 +30,13 @@ export type CachedReaderOptions<T extends Fields> = {
   memoryMs?: number
   /** In Redis, with a random deviation of a tenth, so that rows that were loaded together do not expire together. */
   ttlMs?: number
+  /** How long a read waits for another process that loads the same row. */
+  lockWaitMs?: number
 }
 
 const memoryEntries = 10_000
 /** Longer than a load takes; the result of a longer one is not cached. */
 const lockMs = 5_000
-const lockWaitMs = 200
 const lockPollMs = 15
 const pendingInvalidationsMs = 250
 
@@ -54,6 +55,7 @@ export function createCachedReader<T extends Fields>({
   registry,
   memoryMs = 1_000,
   ttlMs = 60_000,
+  lockWaitMs = 200,
 }: CachedReaderOptions<T>): CachedReader<T> {
   const measures = cacheMeasures(registry)
   const entities = createEntities<T>(redis, name, fields, ttlMs)

@@ -4,6 +4,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { type Breaker, createBreaker } from '../runtime/resilience.ts'
 
 const reconnectMs = 250
+const commandMs = 1_000
 
 /** Redis as a service uses it: two clients, because redis-om knows node-redis only, and a breaker per use. */
 export type Redis = {
@@ -31,7 +32,7 @@ export function connectRedis(
     deadlineMs?: number
   },
 ): Redis {
-  const cluster = connectCluster(nodes, logger)
+  const cluster = connectCluster(nodes, logger, deadlineMs)
   const entities = connectEntities(nodes, logger)
   const failures = new Counter({
     name: 'redis_failures_total',
@@ -54,7 +55,7 @@ export function connectRedis(
   }
 }
 
-function connectCluster(nodes: string[], logger: Logger): Cluster {
+function connectCluster(nodes: string[], logger: Logger, deadlineMs = commandMs): Cluster {
   const startup = nodes.map((node) => {
     const [host, port] = node.split(':')
     return { host, port: Number(port) }
@@ -66,7 +67,12 @@ function connectCluster(nodes: string[], logger: Logger): Cluster {
     // Filters and locks live on masters only.
     scaleReads: 'master',
     slotsRefreshTimeout: 1_000,
-    redisOptions: { connectTimeout: 1_000, commandTimeout: 1_000, maxRetriesPerRequest: 1 },
+    redisOptions: {
+      connectTimeout: 1_000,
+      // No shorter than a use may take.
+      commandTimeout: Math.max(commandMs, deadlineMs),
+      maxRetriesPerRequest: 1,
+    },
   })
   cluster.on('error', (err) => logger.warn({ err }, 'redis cluster'))
   return cluster

@@ -65,7 +65,7 @@ describe('a batched read', () => {
         reads.push(ids)
         return new Map(ids.map((id) => [id, id]))
       },
-      { lingerMs: 20 },
+      { lingerMs: 250 },
     )
     const first = read('a')
     await turn()

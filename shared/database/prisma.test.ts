@@ -4,9 +4,7 @@ import { createTestDatabase } from '../../test/helpers/database.ts'
 import { isDatabaseUnavailable, isDeterministic } from './failures.ts'
 import { connectDatabase } from './prisma.ts'
 
-describe('a database whose connections are all taken', function () {
-  this.timeout(30_000)
-
+describe('a database whose connections are all taken', () => {
   it('fails after its deadline, as an unavailable one does', async () => {
     await using open = new AsyncDisposableStack()
     const database = open.adopt(await createTestDatabase('order'), (it) => it.close())
@@ -42,9 +40,7 @@ describe('a database whose connections are all taken', function () {
   })
 })
 
-describe('statements of a database', function () {
-  this.timeout(30_000)
-
+describe('statements of a database', () => {
   it('are planned once by a connection, a bounded number of them', async () => {
     await using open = new AsyncDisposableStack()
     const database = open.adopt(await createTestDatabase('order'), (it) => it.close())

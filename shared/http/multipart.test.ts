@@ -29,7 +29,7 @@ const file = 'Content-Disposition: form-data; name="data"; filename="a.bin"\r\n\
 
 /** The name of a file that the route takes its time over. */
 const busy = 'busy.bin'
-const rateFloor = { graceMs: 300, bytesPerSecond: 1_000 }
+const rateFloor = { graceMs: 1_000, bytesPerSecond: 1_000 }
 
 describe('a route with a form', () => {
   let server: Awaited<ReturnType<typeof startHttpServer>>

@@ -39,6 +39,8 @@ export type PipelineOptions<T extends Routes> = TurnLimits & {
   /** For routes with `multipart`. */
   maxFiles?: number
   rateFloor?: RateFloor
+  /** For routes with `body`. */
+  bodyRateFloor?: RateFloor
   /** For routes with `ended`. */
   awaitEnd?: AwaitEnd
   /** For routes with `cookies`: whether browsers reach the shop by https. */
@@ -58,7 +60,7 @@ type Handle = (input: unknown) => Promise<unknown>
  */
 export function createPipeline<T extends Routes>(options: PipelineOptions<T>) {
   const { metrics } = options
-  const bodies = createBodyReader(metrics)
+  const bodies = createBodyReader(metrics, options.bodyRateFloor)
   const turns = createRequestTurns({ ...options, refused: metrics.httpShed.labels('turns') })
   const waits = createWaits(metrics.httpShed)
   const streams = createEventStreams(options.streams, metrics.httpShed)

@@ -197,7 +197,7 @@ describe('a saturated service', () => {
       await gates[begun++]?.promise
       return { ok: true }
     }
-    const target = await serveSlow(slow, { maxAtOnce: gates.length, stuckMs: 300 })
+    const target = await serveSlow(slow, { maxAtOnce: gates.length, stuckMs: 3_000 })
     open.defer(() => {
       for (const { resolve } of gates) resolve()
     })

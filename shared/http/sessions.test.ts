@@ -71,7 +71,7 @@ describe('a session that is asked for', () => {
   it('is known for a second with notices, and asked for every time without', async () => {
     const account = fakeAccount()
     const caller = aCaller()
-    const known = createSessions({ accounts: account, notices: fakeNotices() })
+    const known = createSessions({ accounts: account, notices: fakeNotices(), now: () => 0 })
     const asking = createSessions({ accounts: account })
 
     for (let i = 0; i < 3; i += 1) await known.check(caller)
@@ -102,7 +102,7 @@ describe('a session that is asked for', () => {
   it('is refused at once after the notice of its account, and no other account is asked for again', async () => {
     const account = fakeAccount()
     const notices = fakeNotices()
-    const sessions = createSessions({ accounts: account, notices })
+    const sessions = createSessions({ accounts: account, notices, now: () => 0 })
     const [leaving, staying] = [aCaller(), aCaller()]
     await Promise.all([sessions.check(leaving), sessions.check(staying)])
 

@@ -1,6 +1,9 @@
 import { openTool } from './tool.ts'
 import { AssignerProtocol, ConfigResourceTypes } from './vendor.ts'
 
+/** How long the broker may take to make or remove topics. */
+const changeMs = 25_000
+
 /** Where a partition begins and ends: `high` is the offset that its next message gets. */
 export type PartitionEnds = { partition: number; low: bigint; high: bigint }
 
@@ -54,6 +57,7 @@ export async function connectAdmin(brokers: string[], options: { retries?: numbe
     async createTopics(topics: NewTopic[]): Promise<void> {
       await admin.createTopics({
         waitForLeaders: true,
+        timeout: changeMs,
         topics: topics.map(({ name, partitions, settings = {} }) => ({
           topic: name,
           numPartitions: partitions,
@@ -73,7 +77,8 @@ export async function connectAdmin(brokers: string[], options: { retries?: numbe
       )
     },
 
-    deleteTopics: (names: string[]): Promise<void> => admin.deleteTopics({ topics: names }),
+    deleteTopics: (names: string[]): Promise<void> =>
+      admin.deleteTopics({ topics: names, timeout: changeMs }),
 
     /** Replaces all settings of each topic. */
     async setTopicSettings(settings: Record<string, Record<string, string>>): Promise<void> {

@@ -11,7 +11,7 @@ import { codecs, maxDecompressedBytes } from './codecs.ts'
 const text = Array.from({ length: 4_000 }, () => `${newId()} is a purchase\n`).join('')
 
 describe('a compressed record', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   const open = new AsyncDisposableStack()
   let topics: TestTopics

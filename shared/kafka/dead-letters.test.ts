@@ -8,7 +8,7 @@ import type { DeadLetterStore } from './dead-letters.ts'
 const bytes = Buffer.from([0xff, 0x00, 0x80, 0x7b])
 
 describe('dead letters', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   let deadLetters: DeadLetters
 

@@ -4,7 +4,10 @@ import { createTestTopics, type TestTopics } from '../../test/helpers/topics.ts'
 import { newId } from '../contracts/ids.ts'
 import { waitFor } from '../runtime/wait-for.ts'
 
-describe('a group of consumers', () => {
+describe('a group of consumers', function () {
+  // Each change of a group takes some heartbeats.
+  this.timeout(180_000)
+
   let topics: TestTopics
   let produce: Awaited<ReturnType<TestTopics['connectProducer']>>
   let consumers: Consumers

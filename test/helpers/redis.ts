@@ -15,7 +15,7 @@ export const uniqueName = () => `test-${randomBytes(6).toString('hex')}`
  * Redis as one process has it, with its metrics; connected, unless the nodes are unavailable. The deadline is for
  * machines that are busy with tests.
  */
-export async function connectTestRedis(nodes?: string[], deadlineMs = 3_000) {
+export async function connectTestRedis(nodes?: string[], deadlineMs = 10_000) {
   const metrics = createMetrics('test')
   const logger = createLogger('test', 'silent')
   const redis = connectRedis(nodes ?? (await testStack()).urls.redisNodes, {

@@ -26,8 +26,7 @@ const routes = {
   },
 } as const satisfies Routes
 
-describe('a body that does not come', function () {
-  this.timeout(40_000)
+describe('a body that does not come', () => {
   const open = new AsyncDisposableStack()
   const metrics = createMetrics('test')
   let port: number

@@ -3,12 +3,12 @@ import express, { type Request, type Response } from 'express'
 import { AppError } from '../../runtime/errors.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import { createPlaces } from './places.ts'
-import { ruleOf, watchRate } from './rate-floor.ts'
+import { type RateFloor, ruleOf, watchRate } from './rate-floor.ts'
 
 const bodyLimitBytes = 100 * 1024
 /** A client must have sent all of a body by then, and keep to the floor meanwhile. */
 const deadlineMs = 15_000
-const bodyRateFloor = { graceMs: 3_000, bytesPerSecond: 1_000 }
+const defaultRateFloor = { graceMs: 3_000, bytesPerSecond: 1_000 }
 /** Bodies that arrive at once in a replica, and what they may hold in memory; one client may take half of either. */
 const maxBodies = 1_024
 const maxBytes = 16 * 1024 * 1024
@@ -23,7 +23,10 @@ function hasBody({ headers }: Pick<Request, 'headers'>): boolean {
  * Reads JSON bodies, before their requests take a turn, so a slow client delays no other. Throws AppErrors:
  * another content type, too large, too slow, or too many bodies of a client or in all.
  */
-export function createBodyReader({ httpShed }: Pick<Metrics, 'httpShed'>) {
+export function createBodyReader(
+  { httpShed }: Pick<Metrics, 'httpShed'>,
+  rateFloor: RateFloor = defaultRateFloor,
+) {
   const bodies = createPlaces({
     what: 'request bodies',
     max: maxBodies,
@@ -55,7 +58,7 @@ export function createBodyReader({ httpShed }: Pick<Metrics, 'httpShed'>) {
       using _body = bodies.take(client)
       using _bytes = bytes.take(client, size)
       const reader = raw ? keep : parse
-      await inTime(request, () => promise((next) => reader(request, response, next)))
+      await inTime(request, rateFloor, () => promise((next) => reader(request, response, next)))
     },
   }
 }
@@ -67,14 +70,18 @@ function promise(call: (next: (error?: unknown) => void) => void): Promise<void>
 }
 
 /** Throws AppError('request_timeout') when the body is late, or slower than the floor. */
-async function inTime(request: Request, read: () => Promise<void>): Promise<void> {
+async function inTime(
+  request: Request,
+  rateFloor: RateFloor,
+  read: () => Promise<void>,
+): Promise<void> {
   const late = Promise.withResolvers<never>()
   const refuse = () => {
-    const rule = `${ruleOf(bodyRateFloor)}, ${deadlineMs / 1_000} s in all`
+    const rule = `${ruleOf(rateFloor)}, ${deadlineMs / 1_000} s in all`
     late.reject(new AppError('request_timeout', `the body came too slowly: ${rule}`))
   }
   const reading = read()
-  using _watch = watchRate(request, bodyRateFloor, refuse)
+  using _watch = watchRate(request, rateFloor, refuse)
   const deadline = setTimeout(refuse, deadlineMs)
   try {
     await Promise.race([reading, late.promise])
