@@ -80,6 +80,11 @@ describe('the checks of refunds', () => {
       await shop.assertOnly(name, id, /1 refunds are open/)
       await shop.assertNoFinding({ live: true })
     })
+
+    it('may be of a purchase that has completed since its row was read, while the shop is at work', async () => {
+      await plantRefund({ ...refunded, status: 'PROCESSING' })
+      await shop.assertNoFinding({ live: true })
+    })
   })
 
   describe('refund sagas', () => {
