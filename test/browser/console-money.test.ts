@@ -11,10 +11,10 @@ import { operate } from '../helpers/operator-client.ts'
 import { testStack } from '../helpers/stack.ts'
 import { sellTea } from '../helpers/tea.ts'
 import { signInOperator } from './operators.ts'
-import { openBrowser, seriousFindings } from './visitors.ts'
+import { openBrowser, pageDeadlineMs, seriousFindings } from './visitors.ts'
 
 describe('the console, about money that goes back', function () {
-  this.timeout(120_000)
+  this.timeout(240_000)
 
   const open = new AsyncDisposableStack()
   let base: string
@@ -24,6 +24,7 @@ describe('the console, about money that goes back', function () {
     base = (await testStack()).urls.operators
     const { browser } = open.adopt(await openBrowser(), (it) => it.close())
     const context = open.adopt(await browser.newContext(), (it: BrowserContext) => it.close())
+    context.setDefaultTimeout(pageDeadlineMs)
     page = await context.newPage()
     await signInOperator(page)
   })
@@ -62,7 +63,8 @@ describe('the console, about money that goes back', function () {
     await page.getByRole('heading', { name: 'What the services store' }).waitFor()
     assert.equal(await page.getByRole('heading', { name: 'Refunds' }).count(), 0)
     const refundId = await refund(purchaseId)
-    await waitFor('the refund', async () => (await sagaOf(refundId)).state === 'COMPLETED')
+    const isRefunded = async () => (await sagaOf(refundId)).state === 'COMPLETED'
+    await waitFor('the refund', isRefunded, pageDeadlineMs)
 
     await page.reload()
     await page.getByRole('link', { name: `Refund ${refundId}` }).click()
@@ -70,6 +72,8 @@ describe('the console, about money that goes back', function () {
     await details.getByText('return-money: done').waitFor()
     assert.match((await details.locator('pre').textContent()) ?? '', /It came with a dent/)
     assert.equal(await page.getByLabel('Purchase', { exact: true }).inputValue(), purchaseId)
+    // The list is loaded for itself.
+    await page.locator('tbody tr').first().waitFor()
     assert.equal(await page.locator('tbody tr').count(), 1)
     assert.deepEqual(await seriousFindings(page), [])
   })
@@ -85,10 +89,11 @@ describe('the console, about money that goes back', function () {
       body: new URLSearchParams({ payment_intent: reference, amount: '70' }),
     })
     assert.equal(status, 200)
-    await waitFor('the event', async () => {
+    const isReported = async () => {
       const { body } = await operate<{ items: ProviderEvent[] }>('GET', '/provider-events?limit=5')
       return body.items.some((one) => one.reference === reference && one.outcome === 'OUTSIDE')
-    })
+    }
+    await waitFor('the event', isReported, pageDeadlineMs)
 
     await page.getByRole('link', { name: 'Provider events' }).click()
     await page.getByRole('heading', { name: 'Provider events' }).waitFor()

@@ -10,10 +10,10 @@ import { operate } from '../helpers/operator-client.ts'
 import { testStack } from '../helpers/stack.ts'
 import { sellTea } from '../helpers/tea.ts'
 import { signInOperator } from './operators.ts'
-import { openBrowser, seriousFindings } from './visitors.ts'
+import { openBrowser, pageDeadlineMs, seriousFindings } from './visitors.ts'
 
 describe('the pages of the console, in a browser', function () {
-  this.timeout(120_000)
+  this.timeout(240_000)
 
   const open = new AsyncDisposableStack()
   let browser: Awaited<ReturnType<typeof openBrowser>>['browser']
@@ -37,6 +37,7 @@ describe('the pages of the console, in a browser', function () {
   async function newPage(options: BrowserContextOptions = {}): Promise<Page> {
     const context = await browser.newContext(options)
     open.adopt(context, (it: BrowserContext) => it.close())
+    context.setDefaultTimeout(pageDeadlineMs)
     return context.newPage()
   }
 
@@ -50,7 +51,7 @@ describe('the pages of the console, in a browser', function () {
   function deadLetterOf(key: string): Promise<DeadLetterSummary> {
     const path = `/dead-letters?topic=emails&purchase_id=${key}`
     const find = () => operate<{ items: DeadLetterSummary[] }>('GET', path)
-    return waitFor('the dead letter', async () => (await find()).body.items[0], 30_000)
+    return waitFor('the dead letter', async () => (await find()).body.items[0], pageDeadlineMs)
   }
 
   /** A message that no consumer can handle, put aside. */
@@ -93,7 +94,8 @@ describe('the pages of the console, in a browser', function () {
     await page.goto(`${base}/console/sagas/${purchaseId}`)
     const stream = page.locator('.title .muted')
     await stream.waitFor({ state: 'attached' })
-    await waitFor('the stream to end', async () => (await stream.textContent()) === '')
+    const hasEnded = async () => (await stream.textContent()) === ''
+    await waitFor('the stream to end', hasEnded, pageDeadlineMs)
 
     // Nothing of the page connects again, which a lost stream would have done by now.
     await page.goto(`${base}/console`)

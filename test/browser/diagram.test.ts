@@ -1,9 +1,20 @@
 import assert from 'node:assert/strict'
 import { slowly } from '../../scripts/docs/pictures/slow-replies.ts'
 import { testStack } from '../helpers/stack.ts'
-import { openBrowser, openVisitor, sellProduct, signUp, uniqueName } from './visitors.ts'
+import {
+  leave,
+  openBrowser,
+  openVisitor,
+  readAsAccepted,
+  sellProduct,
+  signUp,
+  uniqueName,
+} from './visitors.ts'
 
 type Seen = { lanes: string[] }
+
+/** The participants have just been restarted. */
+const undoneMs = 120_000
 
 /** How product, order and payment stand, one after the other, while a declined purchase goes there and back. */
 const course = [
@@ -45,11 +56,13 @@ describe('the diagram of a purchase in a browser', function () {
           if (lanes && lanes !== seen.at(-1)) seen.push(lanes)
         }).observe(document, { subtree: true, childList: true, attributes: true })
       })
+      // Each step is shown, also one that was done before the page was opened.
+      await readAsAccepted(page, { times: 1 })
       await page.getByRole('button', { name: /^Buy for/ }).click()
-      await page.getByText('Rejected, everything undone').first().waitFor()
+      await page.getByText('Rejected, everything undone').first().waitFor({ timeout: undoneMs })
     })
     const seen = await page.evaluate(() => (globalThis as unknown as Seen).lanes)
-    await context.close()
+    await leave(context)
 
     // Whether one sees the first step under way depends on when the stream begins.
     assert.deepEqual(

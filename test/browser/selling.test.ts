@@ -7,6 +7,7 @@ import { imageFile } from '../helpers/media-files.ts'
 import { testStack } from '../helpers/stack.ts'
 import {
   fillProduct,
+  pageDeadlineMs,
   password,
   sellProduct,
   signUp,
@@ -105,10 +106,9 @@ describe('a seller and an account holder in a browser', function () {
     await page.getByRole('button', { name: 'Give back' }).click()
     await page.getByText('The refund is on its way').waitFor()
 
-    const refunded = await waitFor('the refund', async () => {
-      const shown = await customer.getPurchase(body.purchase_id)
-      return shown.refunded_amount
-    })
+    const refundedAmount = async () =>
+      (await customer.getPurchase(body.purchase_id)).refunded_amount
+    const refunded = await waitFor('the refund', refundedAmount, pageDeadlineMs)
     assert.equal(refunded, 400)
     await page.reload()
     await page.getByText(/400.* given back/).waitFor()

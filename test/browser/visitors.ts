@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import axe from 'axe-core'
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page, Route } from 'playwright-core'
 import { launchBrowser } from '../../scripts/browser.ts'
 import { registerCustomer } from '../../scripts/stack/shop-client.ts'
 import { imageFile } from '../helpers/media-files.ts'
@@ -67,7 +67,7 @@ export function visitEachTest() {
   })
 
   afterEach(async () => {
-    await visitor.context.close()
+    await leave(visitor.context)
     assert.deepEqual(visitor.faults, { policy: [], errors: [], foreign: [] })
   })
 
@@ -80,6 +80,35 @@ export function visitEachTest() {
     },
     heading: (name: string) => visitor.page.getByRole('heading', { level: 1, name }).waitFor(),
   }
+}
+
+/**
+ * Closes the pages of a visitor. A handler of a request that is under way then, such as one that the page sends from
+ * time to time, would fail without its page.
+ */
+export async function leave(context: BrowserContext): Promise<void> {
+  const pages = context.pages().map((page) => page.unrouteAll({ behavior: 'ignoreErrors' }))
+  await Promise.all(pages)
+  await context.close()
+}
+
+/**
+ * The page reads a purchase as it was when it was accepted, so many times, however far it has come: all that happened
+ * since then comes by the stream of its steps.
+ */
+export async function readAsAccepted(page: Page, options: { times?: number } = {}): Promise<void> {
+  const accepted = async (route: Route) => {
+    const response = await route.fetch()
+    const purchase = (await response.json()) as object
+    await route.fulfill({ response, json: { ...purchase, status: 'ACCEPTED', steps: [] } })
+  }
+  await page.route('**/api/v1/purchases/*', accepted, options)
+}
+
+/** Until the page knows whether it has a session: a page that is left before that loses the answer. */
+export function sessionKnown(page: Page): Promise<void> {
+  const links = page.locator('header a[href="/login"], header a[href="/profile"]')
+  return links.first().waitFor({ state: 'attached' })
 }
 
 /** What axe finds on the page as it is now, and counts as serious or worse. */
@@ -114,6 +143,7 @@ export async function signUp(context: BrowserContext, page: Page): Promise<{ ema
     if (location.protocol !== 'about:') localStorage.setItem('signed-in', '1')
   })
   await page.goto('/')
+  await sessionKnown(page)
   return { email }
 }
 

@@ -5,8 +5,10 @@ import { testStack } from '../helpers/stack.ts'
 import { createTcpProxy } from '../helpers/tcp-proxy.ts'
 import {
   type Faults,
+  leave,
   openBrowser,
   openVisitor,
+  readAsAccepted,
   sellProduct,
   signUp,
   uniqueName,
@@ -52,21 +54,23 @@ describe('watching a purchase in a browser', function () {
   })
 
   afterEach(async () => {
-    await context.close()
+    await leave(context)
     assert.deepEqual(faults, { policy: [], errors: [], foreign: [] })
   })
 
-  /** A purchase that goes on for half a minute: its payment hangs. */
+  /** A purchase that goes on for half a minute: its order is created, and its payment hangs. */
   async function buyHanging(): Promise<void> {
     await page.goto(`/products/${productId}`)
     await page.getByRole('button', { name: 'Add to basket' }).click()
     await page.getByRole('link', { name: 'Go to the basket' }).click()
     await page.getByLabel(/^Card that hangs/).check()
     await page.getByRole('button', { name: /^Buy for/ }).click()
-    await stepsOf(page).getByText('Create the order').waitFor()
+    await stepOf(page, 'Create the order').getByText('done').waitFor()
   }
 
   const stepsOf = (of: Page) => of.getByRole('list', { name: 'Steps' })
+  const stepOf = (of: Page, name: string) =>
+    stepsOf(of).getByRole('listitem').filter({ hasText: name })
 
   async function sawItUndone(of: Page): Promise<void> {
     await of.getByText('Rejected, everything undone').first().waitFor({ timeout: healedMs })
@@ -85,13 +89,7 @@ describe('watching a purchase in a browser', function () {
   })
 
   it('shows that the purchase is in progress with its first step, whatever was read before', async () => {
-    await page.route('**/api/v1/purchases/*', async (route) => {
-      const response = await route.fetch()
-      await route.fulfill({
-        response,
-        json: { ...(await response.json()), status: 'ACCEPTED', steps: [] },
-      })
-    })
+    await readAsAccepted(page)
     await page.reload()
     await stepsOf(page).getByText('done').first().waitFor()
 
@@ -100,11 +98,7 @@ describe('watching a purchase in a browser', function () {
   })
 
   it('says that no answer has come yet of a step that takes long', async () => {
-    await stepsOf(page)
-      .getByRole('listitem')
-      .filter({ hasText: 'Take the payment' })
-      .getByText('under way, no answer yet')
-      .waitFor()
+    await stepOf(page, 'Take the payment').getByText('under way, no answer yet').waitFor()
   })
 
   it('goes on after the connection was cut and services were killed meanwhile', async () => {
