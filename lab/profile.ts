@@ -5,7 +5,7 @@
 export const tourEnv = {
   orchestrator: {
     STEP_TIMEOUT_MS: '2000',
-    STEP_ATTEMPTS: '3',
+    STEP_ATTEMPTS: '8',
     UNDO_PAUSE_MS: '2000',
     REPLY_WAIT_MS: '1000',
   },

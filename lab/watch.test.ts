@@ -8,6 +8,7 @@ import { createWatch, type Watch } from './watch.ts'
 
 const names = ['product', 'order', 'payment', 'purchase'] as const
 const maxPurchases = 2
+const checkDeadlineMs = 60_000
 
 describe('the checks of the failure lab', function () {
   this.timeout(240_000)
@@ -40,15 +41,16 @@ describe('the checks of the failure lab', function () {
 
   it('stop, and say so, while a shop has too many purchases to be read every second', async () => {
     for (let count = 0; count < maxPurchases; count++) await addPurchase()
-    const { invariants } = await waitFor('a check', () => {
+    const checked = () => {
       const state = watch.state()
       return state.invariants && state
-    })
+    }
+    const { invariants } = await waitFor('a check', checked, checkDeadlineMs)
     assert.ok(invariants?.checks.every(({ ok }) => ok))
     assert.equal(watch.state().too_many_purchases, false)
 
     await addPurchase()
-    await waitFor('too many', () => watch.state().too_many_purchases)
+    await waitFor('too many', () => watch.state().too_many_purchases, checkDeadlineMs)
     const { looks } = watch.state()
     await assert.rejects(watch.lookNow(), /too many purchases/)
 
@@ -56,7 +58,7 @@ describe('the checks of the failure lab', function () {
     await databases.purchase.query(
       'DELETE FROM purchases WHERE id = (SELECT id FROM purchases LIMIT 1)',
     )
-    await waitFor('a check', () => watch.state().looks > looks)
+    await waitFor('a check', () => watch.state().looks > looks, checkDeadlineMs)
     assert.equal(watch.state().too_many_purchases, false)
   })
 })
