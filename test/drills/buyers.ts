@@ -27,7 +27,7 @@ const defaultMethods: Methods = { sim_declined: 0.1, sim_fail_once: 0.05 }
 /** Of all clients together, while a drill still has work to do. */
 const quietPerSecond = 2
 /** How long a buyer without an answer asks again. */
-export const patienceMs = 45_000
+export const patienceMs = 120_000
 
 export type Buyers = Awaited<ReturnType<typeof openBuyers>>
 

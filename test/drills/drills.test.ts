@@ -9,7 +9,7 @@ const profile = profiles.drill
 
 /** The short form of `npm run drill -- all`, on one stack. */
 describe('what always holds', function () {
-  this.timeout(600_000)
+  this.timeout(1_200_000)
 
   let own: DrillStack | undefined
 

@@ -6,15 +6,18 @@ import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
 const inFlight = 10
+const addUpSeconds = 170
+/** Longer than all of this takes: the participants' own sweeps must not be what finds an end. */
+const settlement = { SETTLEMENT_OVERDUE_MS: '600000' }
 
 describe('steps that wait in a process', function () {
-  this.timeout(180_000)
+  this.timeout(420_000)
 
   let own: OwnStack
   let shop: Shop
 
   before(async () => {
-    own = await startOwnStack()
+    own = await startOwnStack({ env: { order: settlement, product: settlement } })
     shop = await openShop(own.stack.urls.api, 5)
   })
 
@@ -29,7 +32,7 @@ describe('steps that wait in a process', function () {
     await own.stack.signal('payment', 'SIGSTOP')
     const options = { purchases: inFlight, inFlight, methods: ['sim_ok' as const] }
     const posts = await postPurchases(shop, options, () => {})
-    await waitFor('their sagas', async () => (await waiting()) === inFlight)
+    await waitFor('their sagas', async () => (await waiting()) === inFlight, 60_000)
 
     await own.stack.signal('orchestrator', 'SIGKILL')
     await own.stack.signal('payment', 'SIGCONT')
@@ -50,8 +53,7 @@ describe('steps that wait in a process', function () {
     const posts = await postPurchases(shop, options, () => {})
     await waitFor('the kill', async () => (await orchestrator()).restarts > restarts, 60_000)
 
-    // Before the participants' own sweeps ask, after a minute.
-    await addUp(55)
+    await addUp()
     assert.deepEqual(new Set(posts.map(({ status }) => status)), new Set(['202']))
   })
 
@@ -62,8 +64,8 @@ describe('steps that wait in a process', function () {
     return found
   }
 
-  async function addUp(waitSeconds = 90): Promise<void> {
-    const report = await reconcile(addressesOf(own.stack), { waitSeconds })
+  async function addUp(): Promise<void> {
+    const report = await reconcile(addressesOf(own.stack), { waitSeconds: addUpSeconds })
     if (!report.ok) printReport(report)
     assert.ok(report.ok, 'the reconciler found a violation')
   }

@@ -95,7 +95,7 @@ export const points = {
 } satisfies Partial<Record<ServiceName, Fault[]>>
 const rounds = Math.max(...Object.values(points).map((all) => all.length))
 /** A point of a late step is reached only when the services before it have been killed, and are back. */
-const pointDeadlineMs = 180_000
+const pointDeadlineMs = 300_000
 /** Enough that are undone, and some whose capture is never answered. */
 const manyUndone = { sim_declined: 0.3, sim_timeout: 0.15 }
 const declined = { sim_declined: 0.3 }

@@ -10,17 +10,24 @@ import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
 /** So that a purchase without a saga is missed soon. */
 const overdue = { SAGA_OVERDUE_MS: '5000' }
+/** So that a step is still asked for when everything is back, however long that takes on a busy machine. */
+const patient = { STEP_ATTEMPTS: '20' }
 const settlement = { SETTLEMENT_OVERDUE_MS: '5000' }
 
 describe('a shop whose Temporal comes back', function () {
-  this.timeout(600_000)
+  this.timeout(900_000)
 
   let own: OwnStack
   let shop: Shop
 
   before(async () => {
     own = await startOwnStack({
-      env: { purchase: overdue, orchestrator: overdue, order: settlement, product: settlement },
+      env: {
+        purchase: overdue,
+        orchestrator: { ...overdue, ...patient },
+        order: settlement,
+        product: settlement,
+      },
     })
     shop = await openShop(own.stack.urls.api, 1)
   })

@@ -157,8 +157,9 @@ export const messageDrills: Drill[] = [
         ...forAll(participants, [poison(['replies'])]),
         orchestrator: [poison([...commandTopics])],
       })
-      rig.say(`${await rig.countPoison()} dead letters are due`)
+      // Until then, what is sent late is poisoned as well.
       await rig.heal()
+      rig.say(`${await rig.countPoison()} dead letters are due`)
       const { customers, products } = await rig.buyers()
       const plenty = products.at(-1)
       const customer = customers[0]

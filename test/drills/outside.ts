@@ -6,6 +6,9 @@ import { imageFile } from '../helpers/media-files.ts'
 import type { Drill } from './drill.ts'
 import type { Rig } from './rig.ts'
 
+/** For what was unavailable to work again, on a busy machine. */
+const backMs = 120_000
+
 type Mail = { subject: string; to: { address: string }[] }
 
 /** The number of e-mails of this kind in the mail catcher. */
@@ -19,7 +22,7 @@ async function mailsTo(rig: Rig, { email }: Customer, about: RegExp): Promise<nu
 async function loseSmtp(rig: Rig): Promise<void> {
   const { customers } = await rig.buyers()
   for (const customer of customers) {
-    await waitFor('the mail that verifies an address', () => mailsTo(rig, customer, /code/), 60_000)
+    await waitFor('the mail that verifies an address', () => mailsTo(rig, customer, /code/), backMs)
   }
   await rig.stack.stopProcess('maildev')
   const stoppedAt = Date.now()
@@ -35,7 +38,7 @@ async function loseSmtp(rig: Rig): Promise<void> {
     )
     return each.reduce((all, mails) => all + mails, 0)
   }
-  await waitFor('every mail', async () => (await count()) >= due, 120_000).catch(() => undefined)
+  await waitFor('every mail', async () => (await count()) >= due, backMs).catch(() => undefined)
   const mails = await count()
   rig.require(mails === due, `${mails} mails for ${due} purchases`)
 }
@@ -78,7 +81,7 @@ async function loseObjects(rig: Rig): Promise<void> {
   rig.require(status === 200, `a product was answered ${status}`)
   await rig.stack.startProcess('minio')
   rig.healed()
-  await waitFor('uploads to work', async () => (await upload(rig, seller, product)) === 201, 30_000)
+  await waitFor('uploads to work', async () => (await upload(rig, seller, product)) === 201, backMs)
 }
 
 export const outsideDrills: Drill[] = [

@@ -8,7 +8,7 @@ const maxInFlight = '4'
 const maxGrowthMb = 200
 
 describe('many more purchases than the shop can handle', function () {
-  this.timeout(420_000)
+  this.timeout(900_000)
 
   const open = new AsyncDisposableStack()
   let result: Overload

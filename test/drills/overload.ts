@@ -50,6 +50,8 @@ const sampleMs = 500
 /** Too many requests in flight, or too many unfinished purchases of the one customer. */
 const refusals = new Set(['503', '429'])
 const measuredPurchases = 60
+/** Once nothing is under way any more. */
+const acceptedWithinMs = 60_000
 
 /** How many purchases a second end when few are under way. */
 async function measureRate(stack: Pick<Stack, 'ports' | 'secrets'>, shop: Shop): Promise<number> {
@@ -132,10 +134,11 @@ export async function overload(
 
   const endedPostingAt = performance.now()
   await untilEnded(stack, recoverySeconds * 1_000)
-  const { id = '' } = await waitFor('a purchase to be accepted again', async () => {
+  const acceptedAgain = async () => {
     const next = await post(api, shop, 0)
     return next.id !== undefined && next
-  })
+  }
+  const { id = '' } = await waitFor('a purchase to be accepted', acceptedAgain, acceptedWithinMs)
   await shop.customer.waitForEnd(id)
   const recoveryMs = performance.now() - endedPostingAt
 

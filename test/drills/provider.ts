@@ -123,7 +123,7 @@ async function disturbEvents(rig: Rig): Promise<void> {
       'no payment to be PENDING',
       async () =>
         (await db.query(`SELECT 1 FROM payments WHERE status = 'PENDING'`)).rows.length === 0,
-      60_000,
+      120_000,
     ).catch(() => rig.require(false, 'payments are PENDING'))
   })
 }

@@ -6,7 +6,7 @@ const purchases = 8
 
 /** The short form of `npm run drill -- restore`. */
 describe('a shop with one database from a backup', function () {
-  this.timeout(600_000)
+  this.timeout(1_200_000)
 
   it('names the purchases that differ, and repairs them as a person has confirmed', async () => {
     const lines: string[] = []

@@ -14,7 +14,7 @@ import { type Books, expectedToDiffer, isHealing, readBooks, underWay } from './
 
 const perSecond = 10
 const quietSeconds = 120
-const healDeadlineMs = 90_000
+const healDeadlineMs = 240_000
 
 /** What one round has shown. */
 export type Figures = {
