@@ -123,7 +123,7 @@ export async function registerCustomer(api: string) {
       request<AcceptedPurchase>(api, 'POST', `/purchases/${id}/cancel`, { token }),
     get: <T>(path: string) => request<T>(api, 'GET', path, { token }),
     /** The purchase in its terminal state. Throws when it has none in time. */
-    waitForEnd: (id: string, deadlineMs = 60_000): Promise<Purchase> =>
+    waitForEnd: (id: string, deadlineMs = 120_000): Promise<Purchase> =>
       waitFor(
         `purchase ${id} to end`,
         async () => {

@@ -36,7 +36,7 @@ function applyDiff(text: string, diff: string): string {
 }
 
 describe('docs/add-a-step.md, applied to a copy of the checkout', function () {
-  this.timeout(300_000)
+  this.timeout(600_000)
 
   let copy: CheckoutCopy
   let text: string

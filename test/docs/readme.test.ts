@@ -5,6 +5,9 @@ import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { curl, fillIn } from '../helpers/curl.ts'
 import { codes, fences, readDocument, section } from './markdown.ts'
 
+/** For a purchase to end on a busy machine. */
+const endMs = 60_000
+
 type Answer = Awaited<ReturnType<typeof curl>>
 
 describe('README.md', () => {
@@ -14,7 +17,9 @@ describe('README.md', () => {
     text = await readDocument('README.md')
   })
 
-  describe('its walk-through', () => {
+  describe('its walk-through', function () {
+    this.timeout(240_000)
+
     let commands: string[]
     let buying: string
     let reading: string
@@ -74,9 +79,8 @@ describe('README.md', () => {
       const shown = { purchases: 'COMPLETED', orders: 'CONFIRMED', payments: 'CAPTURED' }
       for (const [path, status] of Object.entries(shown)) {
         const command = take(`/${path}/`)
-        await waitFor(`${path} to be ${status}`, async () => {
-          return (await run(command)).body.status === status
-        })
+        const isShown = async () => (await run(command)).body.status === status
+        await waitFor(`${path} to be ${status}`, isShown, endMs)
       }
       assert.equal(commands.length, 0)
     })
@@ -88,12 +92,13 @@ describe('README.md', () => {
       const accepted = await run(declined)
       known.purchase_id = String(accepted.body.purchase_id)
 
-      const purchase = await waitFor('the purchase to be undone', async () => {
+      const undone = async () => {
         const found = (await run(reading)).body as unknown as Purchase
         const lastUndo = commandNames.map((name) => commandSteps[name].step).at(-1)
         const last = found.steps.at(-1)?.name
         return found.status === 'REJECTED' && last === lastUndo ? found : undefined
-      })
+      }
+      const purchase = await waitFor('the purchase to be undone', undone, endMs)
 
       const [output = ''] = fences(section(text, '## Quick start'), 'text')
       const [, timeline = ''] = output.split('everything is undone')

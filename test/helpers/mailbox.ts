@@ -20,12 +20,16 @@ export async function mailsTo(address: string): Promise<CaughtMail[]> {
   return mails.filter(({ to }) => to.some((recipient) => recipient.address === address))
 }
 
+/** A mail goes through an outbox, Kafka and SMTP, on a machine that may be busy. */
+const arrivesWithinMs = 60_000
+
 /** The e-mails of an address as soon as there are this many. */
 export function waitForMails(address: string, count: number): Promise<CaughtMail[]> {
-  return waitFor(`${count} mails to ${address}`, async () => {
+  const arrived = async () => {
     const mails = await mailsTo(address)
     return mails.length >= count && mails
-  })
+  }
+  return waitFor(`${count} mails to ${address}`, arrived, arrivesWithinMs)
 }
 
 /** The code in a mail. */
