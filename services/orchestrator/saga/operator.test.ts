@@ -117,7 +117,9 @@ describe('operators', function () {
       const { status } = await shop.operate<Problem>('POST', path, body)
       assert.equal(status, expected, JSON.stringify(body))
     }
-    for (const query of ["status='x'", 'step=a b', 'cursor=AAAA', 'older_than_seconds=-1', 'x=1']) {
+    const queries = ["status='x'", 'step=a b', 'older_than_seconds=-1', 'x=1']
+    const cursors = ['AAAA', Buffer.from('not a token of a page').toString('base64url')]
+    for (const query of [...queries, ...cursors.map((cursor) => `cursor=${cursor}`)]) {
       assert.equal((await shop.operate('GET', `/sagas?${query}`)).status, 400, query)
     }
   })

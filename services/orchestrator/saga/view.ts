@@ -15,6 +15,7 @@ import {
   purchaseStatus,
 } from '../../../shared/contracts/search-attributes.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
+import { cursorOf, tokenOf, wrongCursor } from './cursor.ts'
 import type { PurchaseRows } from './purchase-rows.ts'
 import { ofPurchases } from './visibility.ts'
 
@@ -80,21 +81,19 @@ export function createSagaView({ client, rows }: Deps) {
 
   return {
     async list(query: SagasQuery): Promise<{ items: SagaSummary[]; next_cursor: string | null }> {
+      const token = query.cursor && tokenOf(query.cursor)
       try {
         const { executions, nextPageToken } =
           await client.workflow.workflowService.listWorkflowExecutions({
             namespace: client.workflow.options.namespace,
             query: filterOf(query),
             pageSize: query.limit,
-            ...(query.cursor && { nextPageToken: Buffer.from(query.cursor, 'base64url') }),
+            ...(token && { nextPageToken: token }),
           })
-        const cursor = Buffer.from(nextPageToken ?? []).toString('base64url')
-        return { items: executions.map(toSummary), next_cursor: cursor || null }
+        return { items: executions.map(toSummary), next_cursor: cursorOf(nextPageToken) }
       } catch (error) {
         if (!query.cursor || unavailable.has((error as { code?: number }).code ?? 0)) throw error
-        throw new AppError('invalid', 'cursor: must be a cursor that a list returned', {
-          cause: error,
-        })
+        throw wrongCursor(error)
       }
     },
 
