@@ -69,6 +69,35 @@ describe('the progress of a purchase, live', () => {
     assert.equal((await shop.listen(replica, purchase, 'x')).response.status, 400)
   })
 
+  it('continues after what the client was told elsewhere, whatever is known here', async () => {
+    const replica = await shop.createReplica()
+    const purchase = await shop.accept()
+    const late = await shop.listen(replica, purchase, 20)
+    for (const command of ['reserveStock', 'createOrder', 'takePayment'] as const) {
+      await step(replica, purchase, command)
+    }
+    await end(replica, purchase)
+    await late.ended()
+
+    assert.deepEqual(late.ids(), [30, 1_000])
+  })
+
+  it('sends a client that comes again the first step, when the second one was all that it had', async () => {
+    const replica = await shop.createReplica({ nodes: unavailable })
+    const purchase = await shop.accept()
+    const first = await shop.listen(replica, purchase)
+    await step(replica, purchase, 'createOrder')
+    await waitFor('the second step', () => first.ids().length === 1)
+    first.leave()
+    await step(replica, purchase, 'reserveStock')
+    await end(replica, purchase)
+
+    const second = await shop.listen(replica, purchase, first.told[0]?.id)
+    await second.ended()
+
+    assert.deepEqual([...first.ids(), ...second.ids()], [20, 10, 1_000])
+  })
+
   it('sends a step that is known only after later ones before the end', async () => {
     const replica = await shop.createReplica()
     const purchase = await shop.accept()

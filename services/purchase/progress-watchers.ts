@@ -125,10 +125,7 @@ export function createProgressWatchers({ channel, repository, events, logger }: 
     ): AsyncGenerator<ServerEvent<PurchaseEvent>> {
       let waking = Promise.withResolvers<void>()
       const wake = () => waking.resolve()
-      const had = eventsHad(
-        lastEventId,
-        known.steps.map(({ sequence }) => sequence),
-      )
+      const had = eventsHad(lastEventId)
       const watcher: Watcher = {
         position: Math.max(0, ...had),
         had,
