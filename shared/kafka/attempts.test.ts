@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createTestTopics, type TestTopics } from '../../test/helpers/topics.ts'
+import { createTestTopics, type TestTopics, testConcurrency } from '../../test/helpers/topics.ts'
 import { newId } from '../contracts/ids.ts'
 import { NoReplyError, PoisonError } from '../messaging/poison.ts'
 import { AppError } from '../runtime/errors.ts'
@@ -192,5 +192,35 @@ describe('what a handler throws decides', function () {
       dead_lettered: 5 + cut,
       no_reply: 1,
     })
+  })
+})
+
+describe('as many messages that nobody can handle as a consumer has places', function () {
+  this.timeout(180_000)
+
+  it('delay what follows until they are dead letters, and no longer', async () => {
+    await using open = new AsyncDisposableStack()
+    const topics = open.adopt(await createTestTopics({ partitions }), (it) => it.close())
+    const deadLetters = await topics.read('dead-letters')
+    const client = open.adopt(await topics.connect('kafka-test'), (it) => it.close())
+    const handled: string[] = []
+    await client.consume({
+      group: newId(),
+      topics: ['replies'],
+      async handle({ key }) {
+        if (key.startsWith('strange')) throw new Error('in words that nobody knows')
+        handled.push(key)
+      },
+    })
+    const send = await topics.connectProducer()
+    const strange = Array.from({ length: testConcurrency }, (_, i) => `strange ${i}`)
+    for (const key of [...strange, 'next']) {
+      await send('replies', { key, value: '', headers: {}, partition: 0 })
+    }
+
+    await waitFor('the next one', () => handled.includes('next'), patienceMs)
+    await waitFor('the others', () => deadLetters.length === strange.length, patienceMs)
+
+    assert.deepEqual(new Set(deadLetters.map(({ key }) => key)), new Set(strange))
   })
 })

@@ -23,6 +23,9 @@ export type StoredMessage = {
   value: string
 }
 
+/** The places of a consumer on them. */
+export const testConcurrency = 16
+
 /**
  * Topics of their own for one test file: the prefix keeps them and their groups apart from the stack's. `brokers` is
  * for tests that break theirs.
@@ -52,7 +55,7 @@ export async function createTestTopics({
   const config: KafkaConfig = {
     KAFKA_BROKERS: kafkaBrokers,
     KAFKA_TOPIC_PREFIX: prefix,
-    CONSUMER_CONCURRENCY: 16,
+    CONSUMER_CONCURRENCY: testConcurrency,
     FAULTS: [],
     FAULT_SEED: 1,
   }
