@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 
-/** How long a service may go on believing what it heard of an account before. */
+/** How long a service may go on believing what it knew of an account. */
 const believedMs = 1_000
 
 /**
