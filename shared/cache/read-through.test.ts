@@ -156,9 +156,8 @@ describe('the cached reader', () => {
   it('loads a cold row once for readers of many processes that come one after another', async () => {
     loadMs = 60
     const tea = addTea()
-    // They wait for the one that loads, however slow this machine is.
-    const patient = { lockWaitMs: 30_000 }
-    const processes = await Promise.all(Array.from({ length: 6 }, () => createProcess(patient)))
+    const patient = () => createProcess({ lockWaitMs: 30_000 })
+    const processes = await Promise.all(Array.from({ length: 6 }, patient))
 
     await Promise.all(processes.map(({ read }, i) => sleep(i * 5).then(() => read(tea.id))))
 
@@ -172,7 +171,6 @@ describe('the cached reader', () => {
     const started = performance.now()
 
     assert.deepEqual(await one.read(tea.id), tea)
-
     // Long before the lock expires.
     assert.ok(performance.now() - started < 20_000)
     assert.equal(await one.count('cache_lock_waits_total', { outcome: 'gave_up' }), 1)
@@ -272,7 +270,6 @@ describe('the cached reader', () => {
       await one.read(teas[0]?.id ?? '')
       assert.equal(asked, 2)
       const started = performance.now()
-
       for (const { id } of teas) assert.ok(await one.read(id))
 
       // Each of the two circuits lets one use pass in half a second, to try whether Redis is back.
