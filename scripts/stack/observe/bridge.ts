@@ -7,8 +7,9 @@ import { type ReceivedSpan, receiveSpans } from './otlp.ts'
 
 const { OTLP_PORT, ZIPKIN_URL } = process.env
 
-/** Zipkin v2 JSON. Zipkin knows no kind for work inside a process. */
+/** Zipkin v2 JSON. Zipkin knows no kind for work inside a process, and no links: they become a tag. */
 function toZipkin(span: ReceivedSpan) {
+  const linked = span.links.map(({ traceId }) => traceId).join(' ')
   return {
     traceId: span.traceId,
     id: span.spanId,
@@ -18,7 +19,11 @@ function toZipkin(span: ReceivedSpan) {
     timestamp: span.startedAt,
     duration: Math.max(span.endedAt - span.startedAt, 1),
     localEndpoint: { serviceName: span.service },
-    tags: { ...span.attributes, ...(span.error !== null && { error: span.error || 'failed' }) },
+    tags: {
+      ...span.attributes,
+      ...(linked && { linked_trace_id: linked }),
+      ...(span.error !== null && { error: span.error || 'failed' }),
+    },
   }
 }
 

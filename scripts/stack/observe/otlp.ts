@@ -15,6 +15,8 @@ export type ReceivedSpan = {
   startedAt: number
   endedAt: number
   attributes: Record<string, string>
+  /** Spans of other traces that caused it. */
+  links: { traceId: string; spanId: string }[]
   error: string | null
 }
 
@@ -34,8 +36,10 @@ const { root } = protobuf.parse(`
     fixed64 start_time_unix_nano = 7;
     fixed64 end_time_unix_nano = 8;
     repeated KeyValue attributes = 9;
+    repeated Link links = 13;
     Status status = 15;
   }
+  message Link { bytes trace_id = 1; bytes span_id = 2; }
   message Status { string message = 2; int32 code = 3; }
   message KeyValue { string key = 1; AnyValue value = 2; }
   message AnyValue {
@@ -57,6 +61,7 @@ type Decoded = {
         startTimeUnixNano: string
         endTimeUnixNano: string
         attributes: KeyValue[]
+        links: { traceId: Uint8Array; spanId: Uint8Array }[]
         status?: { code: number; message: string } | null
       }[]
     }[]
@@ -92,6 +97,10 @@ function decodeSpans(body: Uint8Array): ReceivedSpan[] {
         startedAt: micros(span.startTimeUnixNano),
         endedAt: micros(span.endTimeUnixNano),
         attributes: valuesOf(span.attributes),
+        links: span.links.map(({ traceId, spanId }) => ({
+          traceId: hex(traceId),
+          spanId: hex(spanId),
+        })),
         error: span.status?.code === errorCode ? span.status.message : null,
       })),
     )
