@@ -63,6 +63,9 @@ collection and event loop delay, as \`process_*\` and \`nodejs_*\`. Traefik serv
 and the orchestrator those of the Temporal SDK (\`temporal_*\`) at \`TEMPORAL_METRICS_ADDRESS\`. Times are in seconds, and a histogram has a
 \`_bucket\`, a \`_sum\` and a \`_count\`.
 
+An inbox has no backlog of its own: a command that nobody has handled is lag of its group (\`kafka_consumer_lag\`), and its row is committed with its
+effect. Only payment begins a command before it has the answer, while the provider is asked: \`payments_pending\` counts those.
+
 \`npm run docs -- --drawn\` makes this page from the sources.
 
 | metric | type | labels | meaning | declared in |
