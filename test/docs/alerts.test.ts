@@ -40,6 +40,13 @@ describe('the alerts', () => {
     await run(promtool, ['test', 'rules', 'alerts.test.yml'], { cwd: `${checkout}/${folder}` })
   })
 
+  it('are of a configuration that Prometheus accepts', async function () {
+    this.timeout(300_000)
+    const promtool = await findPromtool(() => undefined)
+
+    await run(promtool, ['check', 'config', 'prometheus.yml'], { cwd: `${checkout}/${folder}` })
+  })
+
   it('are each fired by a test', async () => {
     const tests = await readDocument(`${folder}/alerts.test.yml`)
     const fired = new Set([...tests.matchAll(/alertname="(\w+)"/g)].map(([, name]) => name))
@@ -78,6 +85,32 @@ describe('the alerts', () => {
       assert.ok(series.length > 0, expr)
       for (const name of series) assert.ok(known.has(name), `${name} in ${expr}`)
     }
+  })
+
+  it('select and group by labels that the series have, as the boards do', async () => {
+    const labels = new Map(
+      (await readMetrics()).map(({ name, labels }) => [name, ['service', 'le', ...labels]]),
+    )
+    /** Undefined for a series that is not our own. */
+    const labelsOf = (series: string) =>
+      labels.get(series) ?? labels.get(series.replace(/_(bucket|sum|count)$/, ''))
+    let selections = 0
+
+    for (const expr of [...rules.map(({ expr }) => expr), ...boardQueries()]) {
+      for (const [, series = '', selector = ''] of expr.matchAll(/(\w+)\{([^}]*)\}/g)) {
+        for (const [, label = ''] of selector.matchAll(/(\w+)(?:=|!)/g)) {
+          assert.ok(labelsOf(series)?.includes(label), `${series} has no ${label}: ${expr}`)
+          selections += 1
+        }
+      }
+      const all = ['instance', ...seriesIn(expr).flatMap((series) => labelsOf(series) ?? [])]
+      for (const [, list = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
+        for (const label of list.split(', ')) {
+          assert.ok(all.includes(label) || label === 'service', `nothing has ${label}: ${expr}`)
+        }
+      }
+    }
+    assert.ok(selections > 30, `${selections}`)
   })
 })
 

@@ -62,4 +62,14 @@ describe('docs/metrics.md', () => {
     const named = found.flatMap(({ from }) => from.split(', '))
     assert.equal(named.length, [...count].length)
   })
+
+  it('has names by the habits of OpenMetrics: a unit of time in seconds, and `_total` of counters alone', async () => {
+    for (const { name, type, labels } of await readMetrics()) {
+      assert.match(name, /^[a-z]+(_[a-z]+)+$/)
+      assert.equal(name.endsWith('_total'), type === 'counter', name)
+      if (type === 'histogram') assert.match(name, /_seconds$/)
+      assert.ok(!/_(ms|millis|milliseconds|minutes|bucket|sum|count)(_|$)/.test(name), name)
+      for (const label of labels) assert.match(label, /^(?!le$|service$)[a-z_]+$/, name)
+    }
+  })
 })

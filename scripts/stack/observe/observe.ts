@@ -12,12 +12,11 @@ import type { Log } from '../log.ts'
 import { type Ports, resolvePorts } from '../ports.ts'
 import { probeHttp } from '../probe.ts'
 import { findPrometheus } from '../prometheus-programs.ts'
-import { replicaNumbers, replicaPort } from '../replicas.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
+import type { ServiceName } from '../services.ts'
+import { type ObserveOptions, prometheusConfig } from './prometheus-config.ts'
 
 const checkout = join(import.meta.dirname, '../../..')
 const rules = join(checkout, 'deploy', 'observability')
-const scrapeEveryMs = 15_000
 const zipkinVersion = '3.4.4'
 
 /** What `--observe` adds listens on these, moved by the offset of the others. */
@@ -29,9 +28,6 @@ const table = {
 } as const
 
 export type ObservePorts = Record<keyof typeof table, number>
-
-/** For drills: a folder with rules instead of the project's own, and how many times more often Prometheus looks. */
-export type ObserveOptions = { rules: string; timesFaster: number }
 
 /** What `--observe` adds to a stack. */
 export function observe(
@@ -130,29 +126,5 @@ async function prometheusSpec(
     cwd: dir,
     ports: [ports.prometheus],
     probe: () => probeHttp(`http://127.0.0.1:${ports.prometheus}/-/ready`),
-  }
-}
-
-/** The same jobs as deploy/observability/prometheus.yml, at the addresses of the stack. */
-function prometheusConfig(stack: StackInfo, ports: ObservePorts, options: ObserveOptions) {
-  const everyMs = `${scrapeEveryMs / options.timesFaster}ms`
-  const at = (port: number) => `127.0.0.1:${port}`
-  const processes = serviceNames.flatMap((name) =>
-    replicaNumbers(stack.replicas, name).map((replica) =>
-      at(replicaPort(stack.ports[name], replica)),
-    ),
-  )
-  const job = (name: string, targets: string[]) => ({
-    job_name: name,
-    static_configs: [{ targets }],
-  })
-  return {
-    global: { scrape_interval: everyMs, evaluation_interval: everyMs },
-    rule_files: ['objectives.yml', 'alerts.yml'].map((file) => join(options.rules, file)),
-    scrape_configs: [
-      job('shop', processes),
-      job('traefik', [at(stack.ports.dashboard)]),
-      job('temporal-sdk', [at(ports.temporalSdk)]),
-    ],
   }
 }
