@@ -5,7 +5,7 @@ import { stackUrls } from '../stack/client.ts'
 import { resolvePorts } from '../stack/ports.ts'
 import { generateSecrets, type Secrets } from '../stack/secrets.ts'
 import { serviceEnv } from '../stack/service-env.ts'
-import type { ServiceName } from '../stack/services.ts'
+import { type ServiceName, serviceNames } from '../stack/services.ts'
 import { keyNames, processesOf, steps, takeStep } from './steps.ts'
 import { changesOf, withChanges } from './variables.ts'
 
@@ -34,6 +34,32 @@ describe('the steps of a key', () => {
       assert.ok(steps.every((step) => processesOf(key, step).length > 0))
     })
   }
+
+  it('restart every service whose keys change, except one that only uses the first', () => {
+    /** Its variables, with the entries of each list in one order. */
+    const keysOf = (service: ServiceName, secrets: Secrets) =>
+      Object.entries(envOf(service, secrets)).map(([name, text]) => {
+        const parts = /^[{[]/.test(text) ? text.match(/"[^"]*"/g) : text.split(',')
+        return `${name}=${parts?.toSorted()}`
+      })
+    const missed: string[] = []
+    for (const key of keyNames) {
+      let secrets = first
+      for (const step of steps) {
+        const next = takeStep(secrets, key, step)
+        const restarted = processesOf(key, step)
+        for (const service of serviceNames) {
+          const before = new Set(keysOf(service, secrets))
+          const isSame = keysOf(service, next).every((each) => before.has(each))
+          if (!isSame && !restarted.includes(service)) missed.push(`${key} ${step} ${service}`)
+        }
+        secrets = next
+      }
+    }
+
+    // It seals with the first of its keys, and opens nothing.
+    assert.deepEqual(missed, ['code-sealing add account'])
+  })
 
   it('of jwt give services both keys to verify with, and one to sign with', () => {
     const added = takeStep(first, 'jwt', 'add')
