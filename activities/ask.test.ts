@@ -36,6 +36,7 @@ function setUp({
   const sent: Sent[] = []
   const waiting: Waiting[] = []
   const order: string[] = []
+  const counted: string[] = []
   const environment = new MockActivityEnvironment(
     {
       activityId: 'reserve-stock',
@@ -61,8 +62,9 @@ function setUp({
         return reply
       },
     },
+    onSend: (name, as) => counted.push(`${name} ${as}`),
   })
-  return { environment, activities, purchaseId, execution, sent, waiting, order }
+  return { environment, activities, purchaseId, execution, sent, waiting, order, counted }
 }
 
 const local = { isLocal: true, activityId: '7' }
@@ -115,6 +117,26 @@ describe('ask', () => {
     }
 
     assert.deepEqual(ids, Array(3).fill(`${purchaseId}/reserve-stock`))
+  })
+
+  it('counts a command as the first, as the fallback, or as sent again', async () => {
+    const all: string[] = []
+    for (const info of [local, { attempt: 1 }, { attempt: 2 }]) {
+      const { environment, activities, counted } = setUp({ info, reply: agreed.reserveStock })
+      const running = environment.run(activities.reserveStock, newId(), stock)
+      await running.catch(() => undefined)
+      all.push(...counted)
+    }
+    for (const attempt of [1, 2]) {
+      const { environment, activities, counted } = setUp({ info: { attempt } })
+      await assert.rejects(environment.run(activities.releaseStock, newId()))
+      all.push(...counted)
+    }
+
+    assert.deepEqual(all, [
+      ...['reserveStock first', 'reserveStock fallback', 'reserveStock again'],
+      ...['releaseStock first', 'releaseStock again'],
+    ])
   })
 
   it('gives an undo no deadline, even when its activity has one', async () => {

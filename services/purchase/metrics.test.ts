@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Registry } from 'prom-client'
 import type { PurchaseEnded } from '../../shared/contracts/events.ts'
-import { newId, timeOfId } from '../../shared/contracts/ids.ts'
+import { firstIdAt, newId, timeOfId } from '../../shared/contracts/ids.ts'
 import { createPurchaseMetrics } from './metrics.ts'
 
 describe('the metrics of purchases', () => {
@@ -64,5 +64,24 @@ describe('the metrics of purchases', () => {
     assert.deepEqual(await samples(registry, /^(saga|purchase)_duration_seconds_count/), {
       'purchase_duration_seconds_count{status="CANCELLED"}': 1,
     })
+  })
+
+  it('tell what became of purchases that were accepted, and how long they waited for their turn', async () => {
+    const registry = new Registry()
+    const metrics = createPurchaseMetrics(registry)
+    const before = timeOfId(newId())
+
+    metrics.accepted('released')
+    metrics.accepted('queued')
+    metrics.accepted('queued')
+    metrics.released(firstIdAt(before - 40_000))
+
+    assert.deepEqual(await samples(registry, /^purchases_accepted_total/), {
+      'purchases_accepted_total{as="released"}': 1,
+      'purchases_accepted_total{as="queued"}': 2,
+    })
+    const waited = await samples(registry, /^purchase_admission_wait_seconds_bucket/)
+    assert.equal(waited['purchase_admission_wait_seconds_bucket{le="30"}'], 0)
+    assert.equal(waited['purchase_admission_wait_seconds_bucket{le="300"}'], 1)
   })
 })
