@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { renderArchitecture } from './docs/architecture.ts'
-import { renderBoards } from './docs/boards.ts'
+import { renderBoards, renderBoardsPage } from './docs/boards.ts'
 import { renderMetricsPage } from './docs/metrics-page.ts'
 import { takePictures } from './docs/pictures/shoot.ts'
 import {
@@ -43,6 +43,7 @@ async function renewPictures(all: boolean): Promise<void> {
 
 await write('architecture.svg', await renderArchitecture())
 await write('metrics.md', await renderMetricsPage())
+await write('boards.md', renderBoardsPage())
 for (const [file, content] of Object.entries(renderBoards())) {
   await write(join('../deploy/observability/grafana/boards', file), content)
 }

@@ -3,6 +3,7 @@ import { boards, type Panel } from './board-list.ts'
 const columns = 2
 const width = 24 / columns
 const height = 8
+const units = { s: 'seconds', percentunit: 'a share', ops: 'a second', short: 'number' }
 
 function panelOf({ title, queries, unit, kind = 'timeseries', limit }: Panel, index: number) {
   const steps = [
@@ -61,4 +62,46 @@ export function boardQueries(): string[] {
   return boards.flatMap(({ panels }) =>
     panels.flatMap(({ queries }) => queries.map(([expr]) => expr)),
   )
+}
+
+/** Where Prometheus of `npm run up -- --observe` is. */
+const prometheus = 'http://localhost:9094'
+
+/** A page of Prometheus with the graphs of a board. */
+function graphsOf(panels: Panel[]): string {
+  const queries = panels.flatMap((panel) => panel.queries.map(([expr]) => expr))
+  const graphs = queries.map(
+    (expr, index) =>
+      `g${index}.expr=${encodeURIComponent(expr).replace(/[()]/g, escapeParenthesis)}&g${index}.tab=0&g${index}.range_input=1h`,
+  )
+  return `${prometheus}/graph?${graphs.join('&')}`
+}
+
+/** Links of Markdown end with one. */
+const escapeParenthesis = (text: string) => `%${text.charCodeAt(0).toString(16)}`
+
+/** The page that shows what is on each board, and leads to its graphs where there is no Grafana. */
+export function renderBoardsPage(): string {
+  const sections = boards.map(({ title, panels }) => {
+    const rows = panels.map(({ title: shows, queries, unit = 'short', limit = '–' }) => {
+      const exprs = queries.map(([expr]) => `\`${expr.replaceAll('|', '\\|')}\``)
+      return `| ${shows} | ${units[unit]} | ${limit} | ${exprs.join('<br>')} |`
+    })
+    return `## ${title}
+
+[These graphs in Prometheus](${graphsOf(panels)})
+
+| panel | in | red from | query |
+|---|---|---|---|
+${rows.join('\n')}
+`
+  })
+  return `# Boards
+
+Use this page to read what each board of Grafana shows, and to see the same graphs without Grafana: the links lead to Prometheus of
+\`npm run up -- --observe\`. [observability.md](observability.md) says how to start either.
+
+\`npm run docs -- --drawn\` makes this page and the boards from \`scripts/docs/board-list.ts\`.
+
+${sections.join('\n')}`
 }

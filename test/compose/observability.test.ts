@@ -46,7 +46,7 @@ describe('deploy/observability/docker-compose.yml', () => {
     overlay = await read(`${folder}/docker-compose.yml`)
   })
 
-  it('makes every service, the provider and the gateway send their spans to the collector', () => {
+  it('makes every service, the provider and the gateway send their spans to the collector, and keeps the metrics of the gateway', () => {
     const collector = 'http://collector:4318'
 
     for (const name of [...serviceNames, 'provider']) {
@@ -56,6 +56,7 @@ describe('deploy/observability/docker-compose.yml', () => {
     const own = shop.services.traefik?.command ?? []
     const traced = overlay.services.traefik?.command ?? []
     assert.deepEqual(traced.slice(0, own.length).toSorted(), own.toSorted())
+    assert.ok(traced.includes('--metrics.prometheus=true'))
     assert.ok(traced.includes(`--tracing.otlp.http.endpoint=${collector}/v1/traces`))
   })
 

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parse } from 'yaml'
 import { boardQueries } from '../../scripts/docs/boards.ts'
 import { readMetrics } from '../../scripts/docs/metrics-page.ts'
@@ -45,6 +48,20 @@ describe('the alerts', () => {
     const promtool = await findPromtool(() => undefined)
 
     await run(promtool, ['check', 'config', 'prometheus.yml'], { cwd: `${checkout}/${folder}` })
+  })
+
+  it('have boards beside them whose queries Prometheus can parse', async function () {
+    this.timeout(300_000)
+    const promtool = await findPromtool(() => undefined)
+    const folder = await mkdtemp(join(tmpdir(), 'saga-boards-'))
+    const asRules = boardQueries().map((expr, index) => ({ record: `board:query:${index}`, expr }))
+    try {
+      const groups = [{ name: 'boards', rules: asRules }]
+      await writeFile(join(folder, 'boards.yml'), JSON.stringify({ groups }))
+      await run(promtool, ['check', 'rules', 'boards.yml'], { cwd: folder })
+    } finally {
+      await rm(folder, { recursive: true })
+    }
   })
 
   it('are each fired by a test', async () => {

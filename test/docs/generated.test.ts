@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { glob } from 'node:fs/promises'
 import { renderArchitecture } from '../../scripts/docs/architecture.ts'
-import { renderBoards } from '../../scripts/docs/boards.ts'
+import { boardQueries, renderBoards, renderBoardsPage } from '../../scripts/docs/boards.ts'
 import { readFlows } from '../../scripts/docs/flows.ts'
 import { readMetrics, renderMetricsPage } from '../../scripts/docs/metrics-page.ts'
 import { serviceNames } from '../../scripts/stack/services.ts'
@@ -41,6 +41,22 @@ describe('the boards of Grafana', () => {
     for (const [file, content] of Object.entries(rendered)) {
       assert.equal(await readDocument(`${folder}/${file}`), content, file)
     }
+  })
+})
+
+describe('docs/boards.md', () => {
+  it('is what `npm run docs -- --drawn` makes of the sources', async () => {
+    assert.equal(await readDocument('docs/boards.md'), renderBoardsPage())
+  })
+
+  it('leads to a graph in Prometheus for each query of the boards', async () => {
+    const page = await readDocument('docs/boards.md')
+    const links = [...page.matchAll(/\]\((http[^)]*)\)/g)].map(([, link = '']) => new URL(link))
+    const shown = links.flatMap(({ searchParams }) =>
+      [...searchParams].filter(([name]) => name.endsWith('.expr')).map(([, expr]) => expr),
+    )
+
+    assert.deepEqual(shown, boardQueries())
   })
 })
 
