@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { z } from 'zod'
@@ -37,6 +37,8 @@ export async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const [found] = await readdir(folder)
   if (found) throw new Error(`${folder} is not empty: each backup needs a folder of its own`)
+  // One that was there keeps its mode otherwise, and dumps are files that all may read.
+  await chmod(folder, 0o700)
 }
 
 export async function describeFile(folder: string, name: string): Promise<File> {
