@@ -98,6 +98,8 @@ export function createApi({
     if (fault?.call === 'error_before') throw brokenApi()
 
     const idempotency = idempotencyOf(request, url.pathname, text)
+    // Before the stored answer: it is stored before the first call is answered.
+    if (idempotency.key !== undefined && running.has(idempotency.key)) throw conflict()
     const stored = idempotency.key === undefined ? undefined : ledger.findAnswer(idempotency.key)
     if (stored) {
       if (stored.fingerprint !== idempotency.fingerprint) {
@@ -108,7 +110,6 @@ export function createApi({
       }
       return { ...stored, headers: { 'Idempotent-Replayed': 'true' } }
     }
-    if (idempotency.key !== undefined && running.has(idempotency.key)) throw conflict()
     if (idempotency.key !== undefined) running.add(idempotency.key)
     try {
       const answer = decide(route, readForm(text), id, idempotency)

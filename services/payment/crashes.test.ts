@@ -54,6 +54,7 @@ describe('payments and crashes', () => {
         assert.deepEqual(await healthy.takePayment(take(taking)), await payments.taken(taking))
         assert.equal(await payments.statusOf(taking), 'CAPTURED')
         assert.deepEqual(payments.ledgerOf(taking), ['CAPTURE'])
+        assert.deepEqual(payments.simulator.intentsOf(taking), ['succeeded'])
 
         // The saga stops instead, and the undo dies at its own point.
         await dying.takePayment(take(undoing)).catch(() => undefined)

@@ -23,6 +23,7 @@ describe('what the payment provider reports of its own accord', () => {
   let database: TestDatabase
   let simulator: TestProvider
   let service: ReturnType<typeof createPaymentService>
+  let events: Awaited<ReturnType<typeof connectEventRepository>>
   let api: string
 
   before(async () => {
@@ -34,7 +35,7 @@ describe('what the payment provider reports of its own accord', () => {
     simulator = open.adopt(await startTestProvider({ webhookUrl }), (it) => it.close())
     const config = { DATABASE_URL: database.url, DATABASE_POOL_SIZE: 4 }
     const repository = open.adopt(await connectRepository(config), (it) => it.close())
-    const events = open.adopt(await connectEventRepository(config), (it) => it.close())
+    events = open.adopt(await connectEventRepository(config), (it) => it.close())
     const metrics = createMetrics('payment')
     service = createPaymentService({
       repository,
@@ -131,6 +132,21 @@ describe('what the payment provider reports of its own accord', () => {
     assert.deepEqual(await shown(`created_from=${before}&created_to=${at}`), [])
     assert.ok(!(await shown(`created_from=${after}&limit=100`)).includes(id))
     assert.deepEqual(await shown(`created_to=${after}&outcome=OUTSIDE`), [])
+  })
+
+  it('is removed after its time, unless other hands made it', async () => {
+    const old = "now() - interval '31 days'"
+    await database.query(`
+      INSERT INTO provider_events (id, type, outcome, created_at, received_at) VALUES
+        ('evt_old', 'any', 'KNOWN', ${old}, ${old}), ('evt_outside', 'any', 'OUTSIDE', ${old}, ${old}),
+        ('evt_young', 'any', 'SETTLED', now(), now() - interval '29 days')`)
+
+    await events.purgeEvents(30 * 24 * 60 * 60)
+
+    const left = await database.query(
+      `SELECT id FROM provider_events WHERE id IN ('evt_old', 'evt_outside', 'evt_young') ORDER BY id`,
+    )
+    assert.deepEqual(left, [{ id: 'evt_outside' }, { id: 'evt_young' }])
   })
 
   it('is paged through in the order of its times when a time is asked for', async () => {

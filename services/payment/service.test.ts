@@ -32,6 +32,8 @@ describe('payments', () => {
       assert.deepEqual(await takePayment(command), await payments.taken(id))
       assert.equal(await payments.statusOf(id), 'CAPTURED')
       assert.deepEqual(payments.ledgerOf(id), ['CAPTURE'])
+      const answer = payments.simulator.books.prepare('SELECT 1 FROM answers WHERE key = ?')
+      assert.ok(answer.get(id), 'its idempotency key is the id of the purchase')
     })
 
     for (const [method, ledger] of [

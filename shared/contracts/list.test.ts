@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { z } from 'zod'
 import { routesOfContracts } from '../../test/helpers/routes.ts'
 import { leavesOf } from '../../test/helpers/schemas.ts'
 import { newId } from './ids.ts'
@@ -41,5 +42,30 @@ describe('an id in a path', () => {
 
   it('is refused when it is none', () => {
     for (const { params } of routes) assert.equal(params?.safeParse({ id: 'x' }).success, false)
+  })
+})
+
+describe('a list', () => {
+  const shapeOf = (schema: unknown) => (schema instanceof z.ZodObject ? schema.shape : {})
+  /** Words for a status that are not `status`, by the path of their list. */
+  const statusIn: Record<string, string> = {
+    '/provider-events': 'outcome',
+    '/dead-letters': 'state',
+  }
+
+  it('is narrowed to a time, and to a status where what it lists has one', async () => {
+    const lists = (await routesOfContracts()).filter(
+      ({ response }) => 'next_cursor' in shapeOf(response),
+    )
+    assert.ok(lists.length >= 14, `${lists.length} lists`)
+    for (const { path, query, response } of lists) {
+      const asked = Object.keys(shapeOf(query))
+      const time = path === '/sagas' ? 'started' : 'created'
+      assert.ok(asked.includes(`${time}_from`) && asked.includes(`${time}_to`), path)
+      const { items } = shapeOf(response)
+      const item = items instanceof z.ZodArray ? shapeOf(items.element) : {}
+      const status = statusIn[path] ?? 'status'
+      assert.equal(asked.includes(status), status in item, path)
+    }
   })
 })

@@ -38,6 +38,25 @@ describe('accounts in a browser', function () {
     await page.getByRole('link', { name: 'Purchases' }).waitFor()
   })
 
+  it('registers an address with an internationalised domain', async () => {
+    const { page, heading } = visit
+    const email = `${uniqueName('mai').replace(' ', '-')}@bücher.example`
+    await page.goto('/register')
+    await page.getByLabel('Email').fill(email)
+    await page.getByLabel('Password').fill(password)
+    await page.getByLabel('First name').fill('Mai')
+    await page.getByLabel('Last name').fill('Lan')
+    await page.getByLabel('Address').fill('12 Hue')
+    await page.getByLabel('Phone number').fill('0123456789')
+    await page.getByRole('button', { name: 'Register' }).click()
+    await heading('Verify your email address')
+    const [mail] = await waitForMails(email, 1)
+    await page.getByLabel('Code').fill(codeIn(mail))
+    await page.getByRole('button', { name: 'Verify', exact: true }).click()
+
+    await heading('Products')
+  })
+
   it('sets a new password with a mailed code', async () => {
     const { context, page, heading } = visit
     const { email } = await signUp(context, page)

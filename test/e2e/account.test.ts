@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import {
   type Customer,
   expectStatus,
@@ -38,6 +39,25 @@ describe('an account, through every service', function () {
     assert.equal(verified.status, 204)
     const personal = await customer.get<Personal>('/account/customer/personal')
     assert.equal(expectStatus(personal, 200).email_verified, true)
+  })
+
+  it('is mailed at an address with an internationalised domain, by either spelling', async () => {
+    const name = `mai-${randomUUID()}`
+    const password = 'correct horse battery'
+    const form = {
+      ...{ email: `${name}@Bücher.example`, password, first_name: 'Mai', last_name: 'Ng' },
+      ...{ address: '1 Le Loi', phone_number: '0901234567' },
+    }
+    const ascii = `${name}@xn--bcher-kva.example`
+
+    expectStatus(await request(api, 'POST', '/account/register', { body: form }), 201)
+
+    // The mail catcher shows domains as people write them.
+    const [mail] = await waitForMails(`${name}@bücher.example`, 1)
+    const body = { email: form.email, code: codeIn(mail) }
+    expectStatus(await request(api, 'POST', '/account/verify', { body }), 204)
+    const login = { email: ascii, password }
+    expectStatus(await request(api, 'POST', '/account/login', { body: login }), 200)
   })
 
   it('is mailed how its purchases end', async () => {

@@ -116,6 +116,23 @@ describe('personal data, through every service', function () {
     assert.equal((await register(customer.email)).status, 201)
   })
 
+  it('are removed by account itself, once its delay is over', async () => {
+    const customer = await registerCustomer(api)
+    const id = await idOf(customer)
+    assert.equal((await remove(customer)).status, 202)
+    const { Client } = (await import('pg')).default
+    const sql = new Client({ connectionString: databaseUrl(await testStack(), 'account') })
+    await sql.connect()
+    await sql.query(
+      `UPDATE accounts SET deletion_requested_at = now() - interval '1 hour' WHERE id = $1`,
+      [id],
+    )
+    await sql.end()
+
+    const gone = async () => (await repository.findRoles({ id })) === null
+    await waitFor('the account to be gone', gone, 60_000)
+  })
+
   it('stay while a purchase of the account has not ended', async () => {
     const stack = await testStack()
     const customer = await registerCustomer(api)

@@ -10,7 +10,7 @@ import type { Order } from '../../shared/contracts/order.ts'
 import type { Payment } from '../../shared/contracts/payment.ts'
 import type { Problem } from '../../shared/contracts/problem.ts'
 import type { Product } from '../../shared/contracts/product.ts'
-import type { AcceptedPurchase, Purchase } from '../../shared/contracts/purchase.ts'
+import type { AcceptedPurchase, Purchase, Sale } from '../../shared/contracts/purchase.ts'
 import { commandSteps, doNames } from '../../shared/contracts/steps.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { testStack } from '../helpers/stack.ts'
@@ -214,6 +214,33 @@ describe('a purchase, through every service', function () {
 
     assert.equal(changed.status, 200)
     assert.equal((await orderOf(purchase)).lines[0]?.unit_price, 125)
+  })
+
+  it('keeps the delivery address of its moment, whatever the profile says later', async () => {
+    const product = await createProduct()
+    const mover = await registerCustomer(api)
+    const order_items = [{ product_id: product.id, quantity: 1 }]
+    const accepted = async () => expectStatus(await mover.buy({ order_items }), 202).purchase_id
+
+    const before = await accepted()
+    const moved = await request(api, 'PUT', '/account/customer/personal', {
+      token: mover.token,
+      body: {
+        ...{ first_name: 'Lan', last_name: 'Tran' },
+        ...{ address: '7 Hang Bac', phone_number: '0911111111' },
+      },
+    })
+    const after = await accepted()
+
+    assert.equal(moved.status, 200)
+    assert.deepEqual((await mover.waitForEnd(before)).delivery, {
+      ...{ name: 'Lan Nguyen', address: '123 quan 9', phone_number: '0110213813' },
+    })
+    assert.deepEqual((await mover.waitForEnd(after)).delivery, {
+      ...{ name: 'Lan Tran', address: '7 Hang Bac', phone_number: '0911111111' },
+    })
+    const sale = expectStatus(await seller.get<Sale>(`/sales/${before}`), 200)
+    assert.equal(sale.delivery?.address, '123 quan 9')
   })
 
   it('answers a repeated Idempotency-Key with the first answer, and buys once', async () => {
