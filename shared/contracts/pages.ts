@@ -32,5 +32,6 @@ export const operatorPagePaths = [
   '/console/refunds',
   '/console/provider-events',
   '/console/dead-letters',
+  '/console/roles',
   '/lab',
 ] as const

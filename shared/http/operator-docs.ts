@@ -48,7 +48,7 @@ export function createOperatorDocument() {
       operator,
       refund,
       sagaDetails,
-      { PurchaseAction: purchase.PurchaseAction },
+      { PurchaseAction: purchase.PurchaseAction, AccountRoles: accountOperators.AccountRoles },
     ],
     securitySchemes: {
       bearer: { type: 'http', scheme: 'bearer' },

@@ -78,6 +78,57 @@ describe('the console, about money that goes back', function () {
     assert.deepEqual(await seriousFindings(page), [])
   })
 
+  it('gives money of a completed purchase back, and no more than is left', async () => {
+    const purchaseId = await buy()
+    await page.goto(`${base}/console/sagas/${purchaseId}`)
+    const giveBack = page.getByRole('button', { name: 'Give back' })
+    await page.getByLabel('Amount in minor units').fill('251')
+    await page.getByLabel('Reason').fill('The seller does not answer')
+    await giveBack.click()
+    await page.getByText('is more than the 250 that are left to refund').first().waitFor()
+    assert.deepEqual(await seriousFindings(page), [])
+
+    await page.getByLabel('Amount in minor units').fill('100')
+    await giveBack.click()
+    await page.getByRole('link', { name: /^Refund / }).waitFor()
+    const path = `/refunds?payment_id=${purchaseId}`
+    const { body } = await operate<{ items: RefundRecord[] }>('GET', path)
+
+    assert.deepEqual(
+      body.items.map(({ amount, restock, reason, seller_id }) => [
+        ...[amount, restock, reason, seller_id],
+      ]),
+      [[100, false, 'The seller does not answer', null]],
+    )
+  })
+
+  it('narrows each list to days', async () => {
+    await refund(await buy())
+    for (const list of ['refunds', 'provider-events', 'dead-letters']) {
+      await page.goto(`${base}/console/${list}`)
+      const [day, start] = await page.evaluate(() => {
+        const next = new Date()
+        next.setDate(next.getDate() + 2)
+        const parts = [next.getFullYear(), next.getMonth() + 1, next.getDate()]
+        const text = parts.map((part) => String(part).padStart(2, '0')).join('-')
+        return [text, new Date(`${text}T00:00`).toISOString()]
+      })
+      const asking = page.waitForRequest((request) => {
+        const { pathname, searchParams } = new URL(request.url())
+        const asked = searchParams.get('created_from') === start
+        return asked && pathname === `/api/v1/${list}`
+      })
+      await page.getByLabel('From').fill(day ?? '')
+      await asking
+      await page.getByText('There is none.').waitFor()
+    }
+    await page.goto(`${base}/console/refunds`)
+    await page.getByLabel('To', { exact: true }).fill('2020-01-01')
+    await page.getByText('There is none.').waitFor()
+    await page.getByLabel('To', { exact: true }).fill('')
+    await page.locator('tbody tr').first().waitFor()
+  })
+
   it('lists what other hands did at the payment provider', async () => {
     const purchaseId = await buy()
     const details = await operate<SagaDetails>('GET', `/sagas/${purchaseId}/details`)

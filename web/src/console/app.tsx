@@ -9,6 +9,7 @@ import { LabPage } from './lab.tsx'
 import { OverviewPage } from './overview.tsx'
 import { ProviderEventsPage } from './provider-events.tsx'
 import { RefundsPage } from './refunds.tsx'
+import { RolesPage } from './roles.tsx'
 import { SagaPage } from './saga.tsx'
 import { SignIn } from './sign-in.tsx'
 
@@ -57,6 +58,7 @@ export function ConsoleApp() {
             <Route path="/console/refunds" component={RefundsPage} />
             <Route path="/console/provider-events" component={ProviderEventsPage} />
             <Route path="/console/dead-letters" component={DeadLettersPage} />
+            <Route path="/console/roles" component={RolesPage} />
             <Route path="/lab" component={LabPage} />
             <Route default component={NoSuchPage} />
           </Router>

@@ -7,19 +7,26 @@ export type Answer<T> = { data?: T; error?: Problem | null }
 
 /** Asks the operators' API; the session is in a cookie. `error` null: there was no answer. */
 export async function operate<T>(
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'PUT',
   path: string,
   {
     body,
     token,
+    headers,
     signal,
-  }: { body?: object | undefined; token?: string; signal?: AbortSignal | undefined } = {},
+  }: {
+    body?: object | undefined
+    token?: string
+    headers?: Record<string, string>
+    signal?: AbortSignal | undefined
+  } = {},
 ): Promise<Answer<T>> {
   const response = await fetch(`/api/v1${path}`, {
     method,
     headers: {
       ...(body && { 'content-type': 'application/json' }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...headers,
     },
     ...(body && { body: JSON.stringify(body) }),
     ...(signal && { signal }),

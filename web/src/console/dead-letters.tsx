@@ -4,6 +4,7 @@ import { Failure } from '../parts/failure.tsx'
 import { useLoad } from '../parts/load.ts'
 import { Title } from '../parts/title.tsx'
 import { operate, type Schemas } from './client.ts'
+import { DayFields, everyDay, timeOf } from './days.tsx'
 import { Listing } from './listing.tsx'
 import { timeText } from './live.ts'
 import { NoteForm } from './note-form.tsx'
@@ -45,27 +46,38 @@ function Details({ id, onChange }: { id: string; onChange: () => void }) {
 
 export function DeadLettersPage() {
   const [state, setState] = useState<(typeof states)[number]>('open')
+  const [days, setDays] = useState(everyDay)
   const [cursor, setCursor] = useState('')
   const [chosen, setChosen] = useState<string>()
-  const path = `/dead-letters?state=${state}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
+  const query = { state, ...timeOf(days), ...(cursor && { cursor }) }
+  const path = `/dead-letters?${new URLSearchParams(query)}`
   const found = useLoad<List>(path, (signal) => operate<List>('GET', path, { signal }))
   return (
     <>
       <Title text="Dead letters" />
-      <div class="field">
-        <label for="state">State</label>
-        <select
-          id="state"
-          value={state}
-          onChange={(event) => {
+      <div class="row">
+        <div class="field">
+          <label for="state">State</label>
+          <select
+            id="state"
+            value={state}
+            onChange={(event) => {
+              setCursor('')
+              setState(event.currentTarget.value as (typeof states)[number])
+            }}
+          >
+            {states.map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </select>
+        </div>
+        <DayFields
+          days={days}
+          onChange={(chosen) => {
             setCursor('')
-            setState(event.currentTarget.value as (typeof states)[number])
+            setDays(chosen)
           }}
-        >
-          {states.map((one) => (
-            <option key={one}>{one}</option>
-          ))}
-        </select>
+        />
       </div>
       <Listing
         found={found}

@@ -29,6 +29,7 @@ export function Frame({ session, onEnd, children }: FrameProps) {
           {link('/console/refunds', 'Refunds')}
           {link('/console/provider-events', 'Provider events')}
           {link('/console/dead-letters', 'Dead letters')}
+          {link('/console/roles', 'Roles')}
           {link('/lab', 'Failure lab')}
           {session && (
             <a href={session.temporal_url} rel="noreferrer">

@@ -3,6 +3,7 @@ import { providerOutcomes } from '../../../shared/contracts/statuses.ts'
 import { useLoad } from '../parts/load.ts'
 import { Title } from '../parts/title.tsx'
 import { operate, type Schemas } from './client.ts'
+import { DayFields, everyDay, timeOf } from './days.tsx'
 import { Listing } from './listing.tsx'
 import { timeText } from './live.ts'
 
@@ -20,8 +21,10 @@ const outcomes = providerOutcomes.toReversed()
 /** What the payment provider reported. What other hands did there comes first: a person has to settle it. */
 export function ProviderEventsPage() {
   const [outcome, setOutcome] = useState<Outcome>('OUTSIDE')
+  const [days, setDays] = useState(everyDay)
   const [cursor, setCursor] = useState('')
-  const path = `/provider-events?${new URLSearchParams({ outcome, ...(cursor && { cursor }) })}`
+  const query = { outcome, ...timeOf(days), ...(cursor && { cursor }) }
+  const path = `/provider-events?${new URLSearchParams(query)}`
   const found = useLoad<List>(path, (signal) => operate<List>('GET', path, { signal }))
   return (
     <>
@@ -30,22 +33,31 @@ export function ProviderEventsPage() {
         What other hands did at the payment provider, a dispute or a refund in its dashboard for
         example, changes nothing in the shop: settle it by hand.
       </p>
-      <div class="field">
-        <label for="outcome">Show</label>
-        <select
-          id="outcome"
-          value={outcome}
-          onChange={(event) => {
+      <div class="row">
+        <div class="field">
+          <label for="outcome">Show</label>
+          <select
+            id="outcome"
+            value={outcome}
+            onChange={(event) => {
+              setCursor('')
+              setOutcome(event.currentTarget.value as Outcome)
+            }}
+          >
+            {outcomes.map((one) => (
+              <option key={one} value={one}>
+                {meanings[one]}
+              </option>
+            ))}
+          </select>
+        </div>
+        <DayFields
+          days={days}
+          onChange={(chosen) => {
             setCursor('')
-            setOutcome(event.currentTarget.value as Outcome)
+            setDays(chosen)
           }}
-        >
-          {outcomes.map((one) => (
-            <option key={one} value={one}>
-              {meanings[one]}
-            </option>
-          ))}
-        </select>
+        />
       </div>
       <Listing
         found={found}

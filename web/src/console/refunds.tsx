@@ -7,6 +7,7 @@ import { Field } from '../parts/fields.tsx'
 import { useLoad } from '../parts/load.ts'
 import { Title } from '../parts/title.tsx'
 import { operate, type Schemas } from './client.ts'
+import { DayFields, everyDay, timeOf } from './days.tsx'
 import { Listing } from './listing.tsx'
 import { timeText } from './live.ts'
 import { NoteForm } from './note-form.tsx'
@@ -74,11 +75,13 @@ export function RefundsPage() {
   // The page of a purchase links to its refunds.
   const { query: asked } = useLocation()
   const [payment, setPayment] = useState(asked.payment_id ?? '')
+  const [days, setDays] = useState(everyDay)
   const [cursor, setCursor] = useState('')
   const [chosen, setChosen] = useState(asked.refund_id)
   const query = new URLSearchParams({
     ...(status && { status }),
     ...(payment && { payment_id: payment }),
+    ...timeOf(days),
     ...(cursor && { cursor }),
   })
   const path = `/refunds?${query}`
@@ -105,6 +108,13 @@ export function RefundsPage() {
           </select>
         </div>
         <Field label="Purchase" name="payment" defaultValue={payment} />
+        <DayFields
+          days={days}
+          onChange={(chosen) => {
+            setCursor('')
+            setDays(chosen)
+          }}
+        />
         <button type="submit">Search</button>
       </form>
       <Listing

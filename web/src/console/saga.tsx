@@ -6,6 +6,7 @@ import type { PageProps } from '../parts/page.ts'
 import { Title } from '../parts/title.tsx'
 import { operate, type Schemas } from './client.ts'
 import { streamText, timeText, useEvents } from './live.ts'
+import { RefundForm } from './refund-form.tsx'
 
 type Problem = Schemas['Problem']
 type RefundList = { items: Schemas['RefundRecord'][]; next_cursor: string | null }
@@ -109,8 +110,22 @@ function Actions({ id }: { id: string }) {
   )
 }
 
-/** What was given back of the purchase, if anything; `changedAt` is when its payment changed last. */
-function Refunds({ id, changedAt }: { id: string; changedAt: string | undefined }) {
+/** Gives back what a completed purchase cost, and shows what was. `changedAt` is when its payment changed last. */
+function MoneyBack({ id, changedAt }: { id: string; changedAt: string | undefined }) {
+  const [asked, setAsked] = useState(0)
+  return (
+    <>
+      <Refunds id={id} changedAt={`${changedAt} ${asked}`} />
+      <section>
+        <h2>Give money back</h2>
+        <RefundForm key={asked} paymentId={id} onDone={() => setAsked(asked + 1)} />
+      </section>
+    </>
+  )
+}
+
+/** What was given back of a purchase, if anything; loaded again when `changedAt` is another. */
+function Refunds({ id, changedAt }: { id: string; changedAt: string }) {
   const path = `/refunds?payment_id=${encodeURIComponent(id)}`
   const found = useLoad<RefundList>(`${path} ${changedAt}`, (signal) =>
     operate('GET', path, { signal }),
@@ -201,7 +216,7 @@ export function SagaPage({ params }: PageProps) {
       )}
       {!data.final && <Actions id={id} />}
       <Timeline entries={data.timeline} truncated={data.truncated} />
-      <Refunds id={id} changedAt={payment?.updated_at} />
+      {status === 'COMPLETED' && <MoneyBack id={id} changedAt={payment?.updated_at} />}
       <h2>What the services store</h2>
       <Facts title="Purchase" facts={purchase} />
       <Facts title="Order" facts={order} />

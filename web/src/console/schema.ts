@@ -538,6 +538,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AccountRoles: {
+            /** Format: uuid */
+            account_id: string;
+            changes: {
+                /** Format: date-time */
+                at: string;
+                note: string;
+                operator: string;
+                roles: string[];
+            }[];
+            email: string;
+            roles: ("buyer" | "seller" | "admin")[];
+        };
         /** @description Minor units of the currency */
         Amount: number;
         AttentionItem: {
@@ -1786,19 +1799,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** Format: uuid */
-                        account_id: string;
-                        changes: {
-                            /** Format: date-time */
-                            at: string;
-                            note: string;
-                            operator: string;
-                            roles: string[];
-                        }[];
-                        email: string;
-                        roles: ("buyer" | "seller" | "admin")[];
-                    };
+                    "application/json": components["schemas"]["AccountRoles"];
                 };
             };
             400: components["responses"]["Invalid"];
@@ -1824,19 +1825,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** Format: uuid */
-                        account_id: string;
-                        changes: {
-                            /** Format: date-time */
-                            at: string;
-                            note: string;
-                            operator: string;
-                            roles: string[];
-                        }[];
-                        email: string;
-                        roles: ("buyer" | "seller" | "admin")[];
-                    };
+                    "application/json": components["schemas"]["AccountRoles"];
                 };
             };
             400: components["responses"]["Invalid"];
@@ -1870,19 +1859,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        /** Format: uuid */
-                        account_id: string;
-                        changes: {
-                            /** Format: date-time */
-                            at: string;
-                            note: string;
-                            operator: string;
-                            roles: string[];
-                        }[];
-                        email: string;
-                        roles: ("buyer" | "seller" | "admin")[];
-                    };
+                    "application/json": components["schemas"]["AccountRoles"];
                 };
             };
             400: components["responses"]["Invalid"];
