@@ -33,7 +33,7 @@ export function Frame({ session, onEnd, children }: FrameProps) {
           {link('/lab', 'Failure lab')}
           {session && (
             <a href={session.temporal_url} rel="noreferrer">
-              Temporal Web UI
+              Temporal
             </a>
           )}
         </nav>
