@@ -1,9 +1,10 @@
 import { useState } from 'preact/hooks'
 import { providerOutcomes } from '../../../shared/contracts/statuses.ts'
+import { timeOf } from '../parts/days.ts'
 import { useLoad } from '../parts/load.ts'
 import { Title } from '../parts/title.tsx'
 import { operate, type Schemas } from './client.ts'
-import { DayFields, everyDay, timeOf } from './days.tsx'
+import { DayFields, everyDay } from './days.tsx'
 import { Listing } from './listing.tsx'
 import { timeText } from './live.ts'
 

@@ -1,4 +1,5 @@
 import { useLocation } from 'preact-iso'
+import { firstDay } from './days.ts'
 import { statusName } from './status.tsx'
 
 /** What the address says of a list, without the page. Days are those of this place, the last one included. */
@@ -13,9 +14,6 @@ export function addressOf(path: string, asked: Filter & { cursor?: string }): st
   const query = new URLSearchParams(asked).toString()
   return query ? `${path}?${query}` : path
 }
-
-/** While a year is typed, it is 0002, then 0020. */
-const firstDay = '2000-01-01'
 
 /** Narrows a list to one state and to some days. The address has both, so that a page can be returned to. */
 export function ListFilter({ states }: { states: readonly string[] }) {

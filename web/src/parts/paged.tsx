@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useLocation } from 'preact-iso'
-import { startOfDay } from './days.ts'
+import { timeOf } from './days.ts'
 import { Failure } from './failure.tsx'
 import { addressOf, filterOf } from './list-filter.tsx'
 import { useLoad } from './load.ts'
@@ -33,13 +33,10 @@ function Listed<T>({ name, ask, empty, children }: Props<T>) {
   const { path, query } = useLocation()
   const { cursor } = query
   const filter = filterOf(query)
-  const created_from = startOfDay(filter.from)
-  const created_to = startOfDay(filter.to, 1)
   const part: Part = {
     ...(cursor && { cursor }),
     ...(filter.status && { status: filter.status }),
-    ...(created_from && { created_from }),
-    ...(created_to && { created_to }),
+    ...timeOf(filter),
   }
   const loaded = useLoad(`${name} ${JSON.stringify(part)}`, (signal) => ask(part, signal))
   if (loaded.state === 'loading') return <p class="waiting">Loading {name} …</p>
