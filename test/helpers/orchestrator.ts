@@ -281,10 +281,10 @@ export async function startOrchestrator({
 export type TestOrchestrator = Awaited<ReturnType<typeof startOrchestrator>>
 
 /** Holds a purchase at a command until it is told to go on. */
-export function holdAt(held: AnyCommandName) {
+export function holdAt(...held: AnyCommandName[]) {
   const gate = Promise.withResolvers<void>()
   const participant: Participant = async (command, attempt) => {
-    if (command === held) await gate.promise
+    if (held.includes(command)) await gate.promise
     return agree(command, attempt)
   }
   return { participant, release: () => gate.resolve() }

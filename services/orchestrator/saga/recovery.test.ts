@@ -129,7 +129,8 @@ describe('a saga that was ended from outside', function () {
   })
 
   it('that is too often is shown to an operator, who can insist', async () => {
-    const { participant, release } = holdAt('reserveStock')
+    // The undo as well: a run that is continued is cancelled, and would end before it is terminated again.
+    const { participant, release } = holdAt('reserveStock', 'releaseStock')
     const id = await shop.buy(participant)
     await shop.asked(id, 'reserveStock')
     await waitFor(
