@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { type Sample, slopePerHour, steadyPart } from './samples.ts'
+import { createMetrics } from '../../../shared/runtime/metrics.ts'
+import { readTimers, type Sample, slopePerHour, steadyPart } from './samples.ts'
 
-const at = (minute: number, pid: number, rssMb = 100): Sample => ({ minute, pid, rssMb, files: 10 })
+const at = (minute: number, pid: number): Sample => {
+  return { minute, pid, rssMb: 100, files: 10, timers: 5 }
+}
 
 describe('the samples of a soak', () => {
   it('have the slope of an hour, whatever the noise around it', () => {
@@ -20,5 +23,15 @@ describe('the samples of a soak', () => {
 
     assert.deepEqual(steadyPart([...first, ...second]), second.slice(3))
     assert.deepEqual(steadyPart([]), [])
+  })
+
+  it('know how many timers a service has from its metrics', async () => {
+    const { registry } = createMetrics('product')
+    const timers = [1, 2, 3].map(() => setTimeout(() => undefined, 60_000))
+    const metrics = await registry.metrics()
+    for (const timer of timers) clearTimeout(timer)
+
+    assert.ok((readTimers(metrics) ?? 0) >= timers.length)
+    assert.equal(readTimers('nodejs_active_resources{type="TCPSocketWrap"} 7'), undefined)
   })
 })

@@ -1,9 +1,15 @@
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { StackStatus } from '../../../scripts/stack/client.ts'
+import type { ProcessStatus, StackStatus } from '../../../scripts/stack/client.ts'
 
-/** A process at one moment; `minute` since the soak began. */
-export type Sample = { minute: number; pid: number; rssMb: number; files: number }
+/** A process at one moment; `minute` since the soak began. Only services say how many timers they have. */
+export type Sample = {
+  minute: number
+  pid: number
+  rssMb: number
+  files: number
+  timers: number | undefined
+}
 export type Samples = Map<string, Sample[]>
 
 /** How a figure changes, by the least squares: units of `value` in an hour. */
@@ -34,6 +40,27 @@ function openFiles(pid: number): number {
   }
 }
 
+const metricsDeadlineMs = 2_000
+
+/** Undefined for an engine, and while a service does not answer. */
+async function timersOf({ kind, ports }: ProcessStatus): Promise<number | undefined> {
+  const [port] = ports
+  if (kind !== 'service' || port === undefined) return undefined
+  try {
+    const signal = AbortSignal.timeout(metricsDeadlineMs)
+    const response = await fetch(`http://127.0.0.1:${port}/metrics`, { signal })
+    return readTimers(await response.text())
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads the timers that wait from the metrics of a process; undefined if they do not tell. */
+export function readTimers(metrics: string): number | undefined {
+  const found = /^nodejs_active_resources\{type="Timeout"[^}]*\} (\d+)$/m.exec(metrics)
+  return found ? Number(found[1]) : undefined
+}
+
 /** Samples every process until `ended` is aborted. */
 export async function sampleProcesses(
   status: () => Promise<StackStatus>,
@@ -44,10 +71,11 @@ export async function sampleProcesses(
   while (!ended.aborted) {
     const { processes } = await status()
     const minute = (performance.now() - startedAt) / 60_000
-    for (const { name, pid, rssMb } of processes) {
+    const timers = await Promise.all(processes.map(timersOf))
+    for (const [index, { name, pid, rssMb }] of processes.entries()) {
       if (pid === null) continue
       const own = samples.get(name) ?? []
-      own.push({ minute, pid, rssMb, files: openFiles(pid) })
+      own.push({ minute, pid, rssMb, files: openFiles(pid), timers: timers[index] })
       samples.set(name, own)
     }
     await sleep(everyMs, undefined, { signal: ended }).catch(() => undefined)

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { arrivalTimes, onSchedule } from '../../../bench/schedule.ts'
+import type { Database } from '../../../prisma/databases.ts'
 import { buyUntilAnswered } from '../../../scripts/stack/buy-until-answered.ts'
 import { redisPorts } from '../../../scripts/stack/ports.ts'
 import { serviceNames } from '../../../scripts/stack/services.ts'
@@ -11,6 +12,7 @@ import type { Fault } from '../../../shared/messaging/fault-injection.ts'
 import { patienceMs } from '../buyers.ts'
 import type { Drill } from '../drill.ts'
 import type { Rig } from '../rig.ts'
+import { withDatabase } from '../shop-database.ts'
 import { type Mark, renderSoak } from './picture.ts'
 import { type Samples, sampleProcesses, slopePerHour, steadyPart } from './samples.ts'
 
@@ -19,6 +21,8 @@ const everyMs = 10_000
 /** A leak of a kilobyte in each purchase is 60 MB in an hour. */
 const mostMbPerHour = 30
 const mostFilesPerHour = 10
+/** What runs at the moment has timers, so their number varies by some tens; one a purchase is 60,000. */
+const mostTimersPerHour = 200
 const lostSeconds = 30
 const picture = join(import.meta.dirname, '../../../docs/soak.svg')
 
@@ -84,6 +88,7 @@ async function soak(rig: Rig, minutes: number): Promise<void> {
   const samples = await sampling
   report(rig, samples)
   rig.say(`Redis: ${keysBefore} keys before, ${await countKeys(rig)} after`)
+  rig.say(await storedMessages(rig))
   const services = new Map(
     serviceNames.flatMap((name) => [[name, samples.get(name) ?? []] as const]),
   )
@@ -106,17 +111,32 @@ async function countKeys({ stack }: Rig): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** Prints how memory and open files of every process changed; a service that grows is a violation. */
+/** How many commands the inboxes keep, which is for their retention, and how many e-mails wait. */
+async function storedMessages({ stack }: Rig): Promise<string> {
+  const count = (database: Database, rows: string) =>
+    withDatabase(stack, database, async (client) => {
+      const found = await client.query(`SELECT count(*) FROM ${rows}`)
+      return `${database} ${found.rows[0]?.count}`
+    })
+  const kept = await Promise.all(participants.map((name) => count(name, 'inbox')))
+  const waiting = await count('account', 'outbox WHERE sent_at IS NULL')
+  return `commands in the inboxes: ${kept.join(', ')}; e-mails that wait: ${waiting}`
+}
+
+/** Prints how memory, open files and timers of every process changed; a service that grows is a violation. */
 function report(rig: Rig, samples: Samples): void {
   const names: readonly string[] = serviceNames
   const rows = [...samples].map(([name, all]) => {
     const steady = steadyPart(all)
-    const slope = (of: 'rssMb' | 'files') =>
-      slopePerHour(steady.map((one) => ({ minute: one.minute, value: one[of] })))
-    const [memory, files] = [slope('rssMb'), slope('files')]
+    const slope = (of: 'rssMb' | 'files' | 'timers') =>
+      slopePerHour(
+        steady.flatMap(({ minute, [of]: value }) => (value === undefined ? [] : { minute, value })),
+      )
+    const [memory, files, timers] = [slope('rssMb'), slope('files'), slope('timers')]
     if (names.includes(name)) {
       rig.require(memory <= mostMbPerHour, `${name} grows by ${memory.toFixed(1)} MB an hour`)
       rig.require(files <= mostFilesPerHour, `${name} opens ${files.toFixed(1)} files an hour`)
+      rig.require(timers <= mostTimersPerHour, `${name} sets ${timers.toFixed(1)} timers an hour`)
     }
     const first = all[0]?.rssMb ?? 0
     const most = Math.max(0, ...all.map(({ rssMb }) => rssMb))
@@ -128,8 +148,9 @@ function report(rig: Rig, samples: Samples): void {
       `${most}`,
       memory.toFixed(1),
       files.toFixed(1),
+      steady.some((one) => one.timers !== undefined) ? timers.toFixed(1) : '',
     ]
   })
-  const head = ['process', 'MB first', 'last', 'most', 'MB an hour', 'files an hour']
+  const head = ['process', 'MB first', 'last', 'most', 'MB an hour', 'files', 'timers']
   rig.say(`memory and open files\n${formatTable([head, ...rows])}`)
 }
