@@ -12,6 +12,7 @@ import {
   testMaxFiles,
 } from '../../test/helpers/media-service.ts'
 import { testTokens } from '../../test/helpers/tokens.ts'
+import type { Storage } from './storage.ts'
 
 describe('an upload', () => {
   let fixture: MediaFixture
@@ -144,9 +145,8 @@ describe('an upload', () => {
     assert.equal((await fixture.leavesNothing(() => fixture.upload(files, product))).status, 401)
   })
 
-  /** A client that has begun to send a video; `status`: what it is answered, whenever that comes. */
-  async function beginUpload(api = fixture.base, { productId, token } = fixture.addProduct()) {
-    const { pending } = await fixture.everything()
+  /** A client that sends a video and does not end it; `status`: what it is answered, whenever that comes. */
+  function openUpload(api = fixture.base, { productId, token } = fixture.addProduct()) {
     const contentType = 'multipart/form-data; boundary=b'
     const sending = httpRequest(`${api}/media/upload`, {
       method: 'POST',
@@ -164,15 +164,17 @@ describe('an upload', () => {
         '--b\r\nContent-Disposition: form-data; name="data"; filename="a.mp4"\r\n\r\n',
     )
     sending.write(mp4File(6_000_000, { total: 8_000_000 }))
-    await waitFor('the upload to begin', async () => {
-      return (await fixture.everything()).pending > pending
-    })
     return { sending, status }
   }
 
+  /** Waits until so many files are on their way to the storage. */
+  const pendingAre = (count: number) =>
+    waitFor('the upload to begin', async () => (await fixture.everything()).pending >= count)
+
   it('leaves nothing of an upload that breaks off', async () => {
     const earlier = await fixture.everything()
-    const { sending } = await beginUpload()
+    const { sending } = openUpload()
+    await pendingAre(earlier.pending + 1)
 
     sending.destroy()
 
@@ -184,10 +186,19 @@ describe('an upload', () => {
 
   it('aborts the upload of a client that is too slow', async () => {
     const earlier = await fixture.everything()
-    const api = await fixture.serve(fixture.createService({ limits: { uploadMs: 3_000 } }))
-    const { status } = await beginUpload(api)
+    let begun = false
+    const storage: Storage = {
+      ...fixture.storage,
+      putStream(...file) {
+        begun = true
+        return fixture.storage.putStream(...file)
+      },
+    }
+    const limits = { uploadMs: 3_000 }
+    const api = await fixture.serve(fixture.createService({ storage, limits }))
 
-    assert.equal(await status, 503)
+    assert.equal(await openUpload(api).status, 503)
+    assert.ok(begun, 'it was on its way to the storage')
     await waitFor('nothing to be left', async () => {
       assert.deepEqual(await fixture.everything(), earlier)
       return true
@@ -203,9 +214,12 @@ describe('an upload', () => {
     const upload = (accountId: string) =>
       fixture.upload(files, fixture.addProduct(accountId), api).then(({ status }) => status)
 
-    const begun: Awaited<ReturnType<typeof beginUpload>>[] = []
-    const begin = async (accountId: string) =>
-      begun.push(await beginUpload(api, fixture.addProduct(accountId)))
+    const begun: ReturnType<typeof openUpload>[] = []
+    const begin = async (accountId: string) => {
+      begun.push(openUpload(api, fixture.addProduct(accountId)))
+      await pendingAre(earlier.pending + begun.length)
+    }
+    // Also to one that has not begun: however long that takes, it must not be the client that is slow.
     const going = setInterval(() => {
       for (const { sending } of begun) sending.write(Buffer.alloc(4_000))
     }, 100)
