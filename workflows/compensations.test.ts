@@ -21,20 +21,30 @@ describe('purchase workflow whose undos are stuck', () => {
 
   const declined = async () => ({ outcome: 'rejected', reason: 'payment_declined' }) as const
 
-  /** Two undos that fail until `fixed`; the third one does not. */
+  /**
+   * Two undos that fail until they are held, and are then done when they are released; the third one does not fail.
+   * They are retried slowly, too: one that was done before a request for it would leave nothing to ask for.
+   */
   async function withStuckUndos<T>(
     body: (
       stuck: Pick<Worked, 'calls' | 'flagged' | 'acted'> & {
         handle: PurchaseHandle
-        fixed: Set<string>
+        hold: (name: string) => () => void
         id: string
       },
     ) => Promise<T>,
   ): Promise<T> {
     const accepted = buildPurchase()
-    const fixed = new Set<string>()
+    const gates = new Map<string, Promise<void>>()
+    const hold = (name: string) => {
+      const gate = Promise.withResolvers<void>()
+      gates.set(name, gate.promise)
+      return gate.resolve
+    }
     const undo = (name: string) => async () => {
-      if (!fixed.has(name)) throw new Error(`${name} is broken`)
+      const gate = gates.get(name)
+      if (!gate) throw new Error(`${name} is broken`)
+      await gate
       return done
     }
     return withWorker(
@@ -47,7 +57,7 @@ describe('purchase workflow whose undos are stuck', () => {
         const handle = await start(taskQueue, accepted)
         await world.temporal.sleep('1 min')
         await waitFor('the flag', () => flagged.length === 1)
-        return body({ handle, calls, flagged, acted, fixed, id: accepted.purchase_id })
+        return body({ handle, calls, flagged, acted, hold, id: accepted.purchase_id })
       },
     )
   }
@@ -79,16 +89,19 @@ describe('purchase workflow whose undos are stuck', () => {
 
   it('names them once, and retries one at once on request', async () => {
     const { ended, flagged, acted, retry, states } = await withStuckUndos(
-      async ({ handle, fixed, flagged, acted, id }) => {
+      async ({ handle, hold, flagged, acted, id }) => {
         const states = await stateOf(handle)
-        fixed.add('refundPayment').add('releaseStock')
+        const refund = hold('refundPayment')
+        const release = hold('releaseStock')
         const retry = actionOf(id, { step: 'refund-payment' })
         await ask(handle, sagaUpdates.retryUndo, retry)
+        refund()
         await waitFor('the undo', async () => {
           return (await stateOf(handle))['refund-payment'] === 'done'
         })
         const all = actionOf(id, {})
         await ask(handle, sagaUpdates.retryUndo, all)
+        release()
         return { ended: await handle.result(), flagged, acted, retry: [retry, all], states }
       },
     )
@@ -111,14 +124,15 @@ describe('purchase workflow whose undos are stuck', () => {
   })
 
   it('ends RESOLVED when one was abandoned, after the others are done', async () => {
-    const { ended, states, refused } = await withStuckUndos(async ({ handle, fixed, id }) => {
+    const { ended, states, refused } = await withStuckUndos(async ({ handle, hold, id }) => {
       const resolve = actionOf(id, { action: 'resolve', step: 'refund-payment', note: 'by hand' })
       await ask(handle, sagaUpdates.resolveUndo, resolve)
       const states = await stateOf(handle)
       const again = actionOf(id, { action: 'resolve', step: 'refund-payment', note: 'again' })
       const refused = await ask(handle, sagaUpdates.resolveUndo, again).catch((error) => error)
-      fixed.add('releaseStock')
+      const release = hold('releaseStock')
       await ask(handle, sagaUpdates.retryUndo, actionOf(id, {}))
+      release()
       return { ended: await handle.result(), states, refused }
     })
 
