@@ -15,21 +15,29 @@ import {
   done,
   everyUndo,
   fast,
-  fastImpatient,
   hasty,
   silence,
   withPurchaseWorkers,
 } from '../test/helpers/purchase-workflow.ts'
 import { buildPurchase } from '../test/helpers/purchases.ts'
 
-/** The workflow receives events when it begins a task, so one that completed after the request has received it. */
+/** The workflow receives events when it begins a task: one that began after the request, and is over, has received it. */
 async function cancelWasSeen(handle: { fetchHistory: () => Promise<History> }): Promise<boolean> {
   const events = (await handle.fetchHistory()).events ?? []
   const asked = events.findIndex((event) => event.workflowExecutionCancelRequestedEventAttributes)
   const started = events.findIndex(
     (event, index) => index > asked && event.workflowTaskStartedEventAttributes,
   )
-  return asked >= 0 && started > asked
+  const over = events.findIndex(
+    (event, index) => index > started && event.workflowTaskCompletedEventAttributes,
+  )
+  return asked >= 0 && started > asked && over > started
+}
+
+/** A step that cannot wait where its command is sent. */
+async function notHere() {
+  if (activityInfo().isLocal) throw new Error('replies do not come to this process')
+  return done
 }
 
 describe('purchase workflow while its replies come to the process that asks', () => {
@@ -55,11 +63,7 @@ describe('purchase workflow while its replies come to the process that asks', ()
 
   it('announces with an activity when it was more than one task', async () => {
     const accepted = buildPurchase()
-    const createOrder = async () => (activityInfo().isLocal ? silence() : done)
-    const { calls, handle, completed } = await buy({ createOrder }, accepted, {
-      ...hasty,
-      announceOnceStored: true,
-    })
+    const { calls, handle, completed } = await buy({ createOrder: notHere }, accepted, brief)
 
     assert.equal(calls.at(-1), 'announceEnd')
     assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
@@ -82,11 +86,10 @@ describe('purchase workflow while its replies come to the process that asks', ()
     const { ended, calls, handle } = await buy({ createOrder }, buildPurchase(), hasty)
 
     assert.equal(ended.status, 'COMPLETED')
-    assert.deepEqual(
-      calls.filter((name) => name === 'createOrder'),
-      ['createOrder', 'createOrder'],
-    )
-    assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
+    // On a busy machine another step may be late as well.
+    const twice = doNames.filter((step) => calls.filter((name) => name === step).length === 2)
+    assert.ok(twice.includes('createOrder'))
+    assert.deepEqual(await activitiesOf(handle), [...twice, 'announceEnd'])
   })
 
   it('is cancelled at a step that an earlier version did not begin because of a cancel request', async () => {
@@ -157,22 +160,21 @@ describe('purchase workflow while its replies come to the process that asks', ()
   })
 
   it('asks again with an activity when it cannot wait here', async () => {
-    const createOrder = async () => {
-      if (activityInfo().isLocal) throw new Error('replies do not come to this process')
-      return done
-    }
-    const { ended, handle } = await buy({ createOrder }, buildPurchase(), fast)
+    const { ended, handle } = await buy({ createOrder: notHere }, buildPurchase(), fast)
 
     assert.equal(ended.status, 'COMPLETED')
     assert.deepEqual(await activitiesOf(handle), ['createOrder', 'announceEnd'])
   })
 
   it('still takes every attempt before it undoes', async () => {
-    const { ended, calls } = await buy({ createOrder: silence }, buildPurchase(), fastImpatient)
+    const createOrder = async () => {
+      throw new Error('Kafka does not take messages')
+    }
+    const { ended, calls } = await buy({ createOrder }, buildPurchase(), fast)
 
     const attempts = calls.filter((name) => name === 'createOrder')
-    assert.equal(attempts.length, 1 + fastImpatient.stepAttempts)
-    assert.equal(ended.reason, 'timeout')
+    assert.equal(attempts.length, 1 + fast.stepAttempts)
+    assert.equal(ended.reason, 'unavailable')
   })
 
   it('gives a do the deadline of the fast path and the fallback together', async () => {

