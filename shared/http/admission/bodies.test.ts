@@ -7,6 +7,7 @@ import type { Routes } from '../../contracts/route.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { waitFor } from '../../runtime/wait-for.ts'
 import { startHttpServer } from '../server.ts'
+import type { RateFloor } from './rate-floor.ts'
 
 const routes = {
   login: {
@@ -28,11 +29,11 @@ const routes = {
 
 describe('a body that does not come', () => {
   const open = new AsyncDisposableStack()
-  const metrics = createMetrics('test')
-  let port: number
+  let server: Awaited<ReturnType<typeof serve>>
 
-  before(async () => {
-    const server = await startHttpServer({
+  async function serve(limits: { bodyRateFloor?: RateFloor } = {}) {
+    const metrics = createMetrics('test')
+    const { port, close } = await startHttpServer({
       host: '127.0.0.1',
       port: 0,
       logger: pino({ level: 'silent' }),
@@ -40,20 +41,31 @@ describe('a body that does not come', () => {
       health: {},
       maxInFlight: 8,
       maxAtOnce: 8,
+      ...limits,
       routes,
       handlers: {
         login: async ({ body }) => ({ name: body.name }),
         cancel: async () => ({ ok: true }),
       },
     })
-    open.defer(() => server.close())
-    port = server.port
+    open.defer(close)
+    return {
+      port,
+      async inStage(stage: string) {
+        const metric = await metrics.registry.getSingleMetric('http_requests_in_flight')?.get()
+        return metric?.values.find(({ labels }) => labels.stage === stage)?.value
+      },
+    }
+  }
+
+  before(async () => {
+    server = await serve()
   })
 
   after(() => open.disposeAsync())
 
   /** Sends the head of a request whose body it never sends. */
-  async function slowClient(path = '/login', length = 90): Promise<Socket> {
+  async function slowClient(path = '/login', length = 90, { port } = server): Promise<Socket> {
     const socket = connect(port, '127.0.0.1')
     open.defer(() => {
       socket.destroy()
@@ -72,26 +84,22 @@ describe('a body that does not come', () => {
       socket.once('close', () => resolve())
     })
 
-  const login = () =>
-    fetch(`http://127.0.0.1:${port}/api/v1/login`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"name":"An"}',
-    })
-
-  const inStage = async (stage: string) => {
-    const metric = await metrics.registry.getSingleMetric('http_requests_in_flight')?.get()
-    return metric?.values.find(({ labels }) => labels.stage === stage)?.value
-  }
-
   it('takes no turn of those who sent theirs', async () => {
-    await Promise.all(Array.from({ length: 70 }, () => slowClient()))
-    await waitFor('all to arrive', async () => (await inStage('body')) === 70)
+    // None of them is too slow before the last one has come.
+    const patient = await serve({ bodyRateFloor: { graceMs: 14_000, bytesPerSecond: 1_000 } })
+    const login = () =>
+      fetch(`http://127.0.0.1:${patient.port}/api/v1/login`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"name":"An"}',
+      })
+    await Promise.all(Array.from({ length: 70 }, () => slowClient('/login', 90, patient)))
+    await waitFor('all to arrive', async () => (await patient.inStage('body')) === 70)
 
     const answers = await Promise.all(Array.from({ length: 20 }, login))
 
     assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
-    assert.equal(await inStage('running'), 0)
+    assert.equal(await patient.inStage('running'), 0)
   })
 
   it('is answered 408 after a short time, and its connection is closed', async () => {
@@ -107,7 +115,7 @@ describe('a body that does not come', () => {
     assert.match(answer, /^HTTP\/1\.1 408 /)
     assert.match(answer, /application\/problem\+json/)
     assert.match(answer, /"type":"urn:shop:problem:request-timeout"/)
-    assert.equal(await inStage('body'), 0)
+    assert.equal(await server.inStage('body'), 0)
   })
 
   it('is not waited for by a route that takes none', async () => {
