@@ -10,6 +10,7 @@ import type {
   RefundRequested,
 } from '../../shared/contracts/events.ts'
 import { purchaseWorkflowId, refundWorkflowId } from '../../shared/contracts/ids.ts'
+import { cancelUpdateId } from '../../shared/contracts/saga.ts'
 import { type AnyCommandName, commandTopics } from '../../shared/contracts/steps.ts'
 import { connectGrpc } from '../../shared/grpc/client.ts'
 import { startGrpcServer } from '../../shared/grpc/server.ts'
@@ -20,6 +21,7 @@ import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { operators } from './operators.ts'
 import { buildPurchase } from './purchases.ts'
 import { agreed } from './replies.ts'
+import { updateIsSent } from './sent-updates.ts'
 import { quietTemporal } from './temporal.ts'
 import { createTestNamespace } from './temporal-namespace.ts'
 import { createTestTopics } from './topics.ts'
@@ -66,15 +68,15 @@ export async function startOrchestrator({
   const topics = starting.adopt(await createTestTopics(), (it) => it.close())
   const results = await topics.read('purchase-results')
   const kafka = starting.adopt(await topics.connect('participants'), (it) => it.close())
-  const asked: { name: AnyCommandName; id: string }[] = []
+  const asked: { name: AnyCommandName; id: string; run: string }[] = []
   const participants = new Map<string, Participant>()
   await kafka.consume({
     group: 'participants',
     topics: commandTopics,
     async handle(message) {
       const headers = parseHeaders(message)
-      const { command: name, purchase_id: id } = headers
-      asked.push({ name, id })
+      const { command: name, purchase_id: id, run_id: run } = headers
+      asked.push({ name, id, run })
       const attempt = asked.filter((ask) => ask.name === name && ask.id === id).length
       // Not awaited: one purchase that is held must not hold up the next command of its own.
       void (async () => {
@@ -191,6 +193,9 @@ export async function startOrchestrator({
       ),
     /** Asks once, as the request of a customer does. */
     cancelOnce: (purchase: PurchaseAccepted) => impatient.Cancel(purchase),
+    /** Waits until Temporal has a cancel request, which its saga may not have received yet. */
+    cancelIsSent: (id: string) =>
+      updateIsSent(temporal.client, purchaseWorkflowId(id), cancelUpdateId),
     /** Notes a cancel request on the row that the orchestrator was not told. */
     requestCancel: (id: string) => cancelRequested.add(id),
     /** Accepts a purchase that is in the queue: it may not start yet. */
@@ -232,9 +237,10 @@ export async function startOrchestrator({
     asksOf: (id: string): AnyCommandName[] => [
       ...new Set(asked.filter((ask) => ask.id === id).map(({ name }) => name)),
     ],
-    /** How often a participant was asked for a command, by every run of the saga. */
-    timesAsked: (id: string, command: AnyCommandName): number =>
-      asked.filter((ask) => ask.id === id && ask.name === command).length,
+    /** How many runs of the saga asked for a command, however often each of them did. */
+    runsThatAsked: (id: string, command: AnyCommandName): number =>
+      new Set(asked.filter((ask) => ask.id === id && ask.name === command).map(({ run }) => run))
+        .size,
     asked: (id: string, command: AnyCommandName) =>
       waitFor(
         `${command} to be asked for`,

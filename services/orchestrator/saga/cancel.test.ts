@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { setTimeout } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import { doNames, undoOf } from '../../../shared/contracts/steps.ts'
 import { createLogger } from '../../../shared/runtime/logger.ts'
@@ -16,12 +15,14 @@ import type { PurchaseState } from './purchase-rows.ts'
 const undos = doNames.map((name) => undoOf[name]).reverse()
 /** As in a shop. */
 const replyWaitMs = 5_000
+/** No test holds a step for so long that its attempts run out. */
+const stepTimeoutMs = 10_000
 
 describe('a cancel request, while steps wait for their replies in the process', () => {
   let shop: TestOrchestrator
 
   before(async () => {
-    shop = await startOrchestrator({ replyWaitMs })
+    shop = await startOrchestrator({ replyWaitMs, stepTimeoutMs })
   })
 
   after(() => shop.close())
@@ -60,31 +61,25 @@ describe('a cancel request, while steps wait for their replies in the process', 
     await shop.asked(id, 'reserveStock')
 
     // No saga receives it in time for the customer, who gets CANCELLING all the same.
-    const asked = performance.now()
     const unanswered = await shop.cancelOnce(accepted).catch((error: unknown) => error)
-    const answeredAfterMs = performance.now() - asked
     release()
     const ended = await shop.endOf(id)
 
     assert.ok(unanswered instanceof Error)
-    assert.ok(answeredAfterMs < replyWaitMs, `answered after ${answeredAfterMs} ms`)
     assert.equal(ended.status, 'CANCELLED')
     assert.deepEqual(shop.asksOf(id), ['reserveStock', ...undos])
   })
 
   it('takes effect before the next step although every step is quick', async () => {
+    // The step that is under way when the request comes.
+    const { participant, release } = holdAt('createOrder')
     const accepted = buildPurchase()
-    const requested = Promise.withResolvers<void>()
-    const id = await shop.buy(async (command, attempt) => {
-      // The step that is under way when the request comes.
-      if (command === 'createOrder') await requested.promise
-      await setTimeout(400)
-      return agree(command, attempt)
-    }, accepted)
+    const id = await shop.buy(participant, accepted)
     await shop.asked(id, 'createOrder')
 
-    const answer = shop.cancelOnce(accepted)
-    requested.resolve()
+    const answer = shop.cancel(accepted)
+    await shop.cancelIsSent(id)
+    release()
     const { verdict } = await answer
 
     assert.equal(verdict, 'CANCELLING')
@@ -139,10 +134,9 @@ describe('a cancel request, while steps wait for their replies in the process', 
     const late = await shop.buy(agree, delayed())
 
     assert.equal((await shop.endOf(late)).status, 'COMPLETED')
-    assert.deepEqual(
-      shop.lookups.filter((ids) => ids.includes(late)),
-      [[late]],
-    )
+    // Its event may come twice, as any may while a replica leaves the group.
+    const lookups = shop.lookups.filter((ids) => ids.includes(late))
+    assert.deepEqual(new Set(lookups.map(String)), new Set([late]))
   })
 })
 

@@ -50,7 +50,7 @@ describe('a saga that was ended from outside', function () {
       const { status } = await shop.endOf(id)
 
       // A payment that the new run asked for before it received the cancel request decides.
-      const isPaid = shop.timesAsked(id, 'takePayment') > 1
+      const isPaid = shop.runsThatAsked(id, 'takePayment') > 1
       assert.equal(status, isPaid ? 'COMPLETED' : 'CANCELLED')
       const undos = doNames.map((name) => undoOf[name]).reverse()
       assert.deepEqual(shop.asksOf(id).slice(-3), status === 'CANCELLED' ? undos : doNames)
