@@ -128,13 +128,8 @@ describe('orchestrator told by events', () => {
     const purchases = Array.from({ length: maxUnfinishedSagas + 4 }, buildPurchase)
     const ids = purchases.map((purchase) => purchase.purchase_id)
     const started = () => ids.filter((id) => orchestrator.asksFor(id).length > 0)
-    let most = 0
     for (const id of ids) {
       orchestrator.participants.set(id, async (...args) => {
-        most = Math.max(
-          most,
-          started().filter((other) => orchestrator.endsOf(other).length === 0).length,
-        )
         await gate.promise
         return agreeable(...args)
       })
