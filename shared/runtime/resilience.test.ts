@@ -140,4 +140,21 @@ describe('shares', () => {
     await assert.rejects(failing)
     assert.equal(await next, 'here')
   })
+
+  it('begins a use whose turn came in time, although the process was too busy to see it', async () => {
+    const { run } = createShares({ limit: 1, waitMs: 20 })
+    const begun = Promise.withResolvers<void>()
+    const first = run('one', async () => {
+      const { promise, resolve } = Promise.withResolvers<string>()
+      setTimeout(() => setImmediate(resolve, 'there'), 1)
+      begun.resolve()
+      return promise
+    })
+    const next = run('one', here)
+    await begun.promise
+    const busyUntil = performance.now() + 60
+    while (performance.now() < busyUntil);
+
+    assert.deepEqual(await Promise.all([first, next]), ['there', 'here'])
+  })
 })

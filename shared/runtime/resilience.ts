@@ -112,11 +112,16 @@ export function createShares({ limit, waitMs }: { limit: number; waitMs: number 
       share.users++
       const waiting = new AbortController()
       const { promise: late, reject } = Promise.withResolvers<never>()
-      const timer = setTimeout(() => {
+      let begun = false
+      const refuse = () => {
+        if (begun) return
         waiting.abort()
         reject(new ShareUsedUpError())
-      }, waitMs)
+      }
+      // As for a deadline: what it waits for may have ended while this process was busy.
+      const timer = setTimeout(setImmediate, waitMs, refuse)
       const begin = () => {
+        begun = true
         clearTimeout(timer)
         return use()
       }
