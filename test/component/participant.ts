@@ -52,6 +52,9 @@ export async function startParticipant(theDo: DoName) {
   const { topic } = commands[pair.do]
   await using opening = new AsyncDisposableStack()
   const log: string[] = []
+  /** The places of commands that were left without a reply, and those of all that were sent, by run id. */
+  const abandoned = new Set<string>()
+  const sent = new Map<string, { place: string; again: () => Promise<void> }>()
 
   const database = opening.adopt(await createTestDatabase(pair.database), (it) => it.close())
   const url = new URL(database.url)
@@ -72,7 +75,13 @@ export async function startParticipant(theDo: DoName) {
     DATABASE_URL: url.href,
     DATABASE_POOL_SIZE: 10,
   }
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void log.push(line) })
+  function write(line: string): void {
+    log.push(line)
+    const { msg, topic: from, partition, offset } = JSON.parse(line)
+    const isAbandoned = msg === 'message abandoned without a reply' && from === topic
+    if (isAbandoned) abandoned.add(`${partition}/${offset}`)
+  }
+  const logger = pino({ level: 'warn' }, { write })
   const provider = opening.adopt(await startTestProvider(), (it) => it.close())
   const startService = () => pair.start(connections, logger, provider)
   let service = await startService()
@@ -92,12 +101,22 @@ export async function startParticipant(theDo: DoName) {
     { sender = senders.one, ...wording }: Wording & { sender?: typeof senders.one } = {},
   ): Promise<string> {
     const command = buildCommand(name, purchaseId, body, wording)
-    await sender(topic, command)
-    return command.headers.run_id
+    const { run_id } = command.headers
+    async function again(): Promise<void> {
+      const { partition, offset } = await sender(topic, command)
+      sent.set(run_id, { place: `${partition}/${offset}`, again })
+    }
+    await again()
+    return run_id
   }
 
+  /** A command that is left without a reply, as when a machine is too busy, is sent again, as its saga would. */
   function replyTo(runId: string): Promise<AnyReply> {
-    return waitFor(`the reply of ${topic}`, () => repliesTo(runId)[0])
+    return waitFor(`the reply of ${topic}`, async () => {
+      const command = sent.get(runId)
+      if (command && abandoned.delete(command.place)) await command.again()
+      return repliesTo(runId)[0]
+    })
   }
 
   const effectOf = ({ id, body }: Purchase) => pair.effect(database, id, body, provider)
