@@ -15,7 +15,7 @@ import { startHttpServer } from '../../shared/http/server.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 
-/** Of Traefik for the headers of an answer, in place of a minute. Longer than a busy machine delays one. */
+/** Of Traefik for the headers of an answer of the service that hangs, in place of a minute. */
 const responseTimeoutMs = 5_000
 
 const routes = {
@@ -233,10 +233,19 @@ describe('Traefik, in front of services that are there or not', function () {
   })
 })
 
-/** The routes of the shop, with a Traefik that waits less. */
+/** The routes of the shop, with a Traefik that waits less for the service that hangs, and for no other. */
 async function impatientRoutes(): Promise<string> {
   const routes = await readFile(join(import.meta.dirname, '../../traefik.yml'), 'utf8')
-  const setting = 'responseHeaderTimeout: '
-  assert.equal(routes.split(`${setting}60s`).length, 2)
-  return routes.replace(`${setting}60s`, `${setting}${responseTimeoutMs}ms`)
+  const service = '    order:\n      loadBalancer:\n        serversTransport: backend\n'
+  const transport = '\n    backend:\n'
+  const patience = 'responseHeaderTimeout: 60s'
+  for (const text of [service, transport, patience]) {
+    assert.equal(routes.split(text).length, 2, text)
+  }
+  const [, settings = ''] = routes.split(transport)
+  const impatience = `responseHeaderTimeout: ${responseTimeoutMs}ms`
+  return (
+    routes.replace(service, service.replace('backend', 'impatient')) +
+    `    impatient:\n${settings.replace(patience, impatience)}`
+  )
 }
