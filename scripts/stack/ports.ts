@@ -81,13 +81,19 @@ function bindError(port: number): Promise<string | undefined> {
   })
 }
 
-/** A port of 127.0.0.1 that nothing uses now, for a server that must be told one. */
+const given = new Set<number>()
+
+/** A port of 127.0.0.1 that nothing uses now, another one each time, for a server that must be told one. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    if (given.has(port)) continue
+    given.add(port)
+    return port
+  }
 }
 
 /** Names the ports that are taken, each with its variable. */
