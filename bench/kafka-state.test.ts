@@ -38,9 +38,12 @@ describe('the state of Kafka', function () {
   })
 
   it('has the lag of the groups of the shop, and of no foreign group that lags too', async () => {
-    // A broker that has just started has no coordinator of groups yet.
-    await waitFor('the groups', () => admin.commit('payment-commands', topic, [1]).then(() => true))
-    await admin.commit('console-of-an-operator', topic, [0])
+    // A broker that has just started has no coordinator of groups yet, and each group has its own.
+    await waitFor('the groups', async () => {
+      await admin.commit('payment-commands', topic, [1])
+      await admin.commit('console-of-an-operator', topic, [0])
+      return true
+    })
 
     const everyone = await admin.groupLags(topics)
     const ours = await state.lags()
