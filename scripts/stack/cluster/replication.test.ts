@@ -100,10 +100,10 @@ describe('two PostgreSQL servers', function () {
     await untilSynchronous()
     const { standby } = await primaryAndStandby(stack)
 
-    await pool.query(insert(1))
-
-    // Asked first: the primary also writes what nobody waits for, at any time.
-    const { rows } = await pool.query('select pg_current_wal_flush_lsn()::text as lsn')
+    // How far the log is with this row: what the primary writes after it, nobody may wait for.
+    const { rows } = await pool.query(
+      'insert into notes values (1) returning pg_current_wal_insert_lsn()::text as lsn',
+    )
     const there = await onServer(stack, standby, async (it) => {
       const found = await it.query('select pg_last_wal_receive_lsn() >= $1::pg_lsn as there', [
         rows[0].lsn,
