@@ -67,7 +67,7 @@ describe('a Kafka client', function () {
     const stored = await topics.count(topic)
     await waitFor('all to be committed', async () => (await committed()) === stored, patienceMs)
 
-    assert.ok(consumer.joined())
+    await waitFor('it to have its place', () => consumer.joined(), patienceMs)
     assert.deepEqual([...new Set(sent).difference(values)], [])
     // Once more, and no more than once, comes what was handled and not committed yet.
     const again = positions.length - new Set(positions).size
@@ -78,11 +78,11 @@ describe('a Kafka client', function () {
     const topic = 'replies'
     await broker.setQuota('throttled', 20_000)
     const client = await connect('throttled')
-    const handled: string[] = []
+    const handled = new Set<string>()
     await client.consume({
       group: newId(),
       topics: [topic],
-      handle: async ({ key }) => void handled.push(key),
+      handle: async ({ key }) => void handled.add(key),
     })
     const sent: string[] = []
     async function send(): Promise<number> {
@@ -97,7 +97,8 @@ describe('a Kafka client', function () {
     await waitFor('the broker to hold it back', held, patienceMs)
     await send()
 
-    await waitFor('all to be handled', () => handled.length === sent.length, patienceMs)
-    assert.deepEqual(handled.sort(), sent.sort())
+    // A member that is held back for long loses its place: then some come again.
+    await waitFor('all to be handled', () => sent.every((key) => handled.has(key)), patienceMs)
+    assert.equal(handled.size, sent.length)
   })
 })
