@@ -131,8 +131,12 @@ describe('the console, about money that goes back', function () {
 
   it('lists what other hands did at the payment provider', async () => {
     const purchaseId = await buy()
-    const details = await operate<SagaDetails>('GET', `/sagas/${purchaseId}/details`)
-    const reference = details.body.payment?.provider_reference ?? ''
+    const referenceOf = async () => {
+      const { body } = await operate<SagaDetails>('GET', `/sagas/${purchaseId}/details`)
+      // A service that does not answer in time is left out.
+      return body.payment?.provider_reference
+    }
+    const reference = await waitFor('the reference', referenceOf, pageDeadlineMs)
     const { urls, secrets } = await testStack()
     const { status } = await fetch(`${urls.provider}/v1/refunds`, {
       method: 'POST',
@@ -141,8 +145,9 @@ describe('the console, about money that goes back', function () {
     })
     assert.equal(status, 200)
     const isReported = async () => {
-      const { body } = await operate<{ items: ProviderEvent[] }>('GET', '/provider-events?limit=5')
-      return body.items.some((one) => one.reference === reference && one.outcome === 'OUTSIDE')
+      const path = '/provider-events?outcome=OUTSIDE'
+      const { body } = await operate<{ items: ProviderEvent[] }>('GET', path)
+      return body.items.some((one) => one.reference === reference)
     }
     await waitFor('the event', isReported, pageDeadlineMs)
 
