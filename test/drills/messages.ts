@@ -1,6 +1,8 @@
+import { buyUntilAnswered } from '../../scripts/stack/buy-until-answered.ts'
 import type { ServiceName } from '../../scripts/stack/services.ts'
 import { commandTopics, doNames, participants } from '../../shared/contracts/steps.ts'
 import type { Fault } from '../../shared/messaging/fault-injection.ts'
+import { patienceMs } from './buyers.ts'
 import type { Drill } from './drill.ts'
 import { scheduleToCloseMs } from './profile.ts'
 import { requestRefunds, untilRefundsEnded } from './refunds.ts'
@@ -166,9 +168,11 @@ export const messageDrills: Drill[] = [
       if (!plenty || !customer) return
       for (let purchase = 0; purchase < 5; purchase++) {
         const order_items = [{ product_id: plenty.id, quantity: 1 }]
-        const { body } = await customer.buy({ order_items })
-        const { status } = await customer.waitForEnd(body.purchase_id)
-        rig.require(status === 'COMPLETED', `after the poison: ${status}`, [body.purchase_id])
+        const bought = await buyUntilAnswered(customer, { order_items }, { patienceMs })
+        rig.note([bought])
+        if (bought.purchaseId === undefined) return
+        const { status } = await customer.waitForEnd(bought.purchaseId)
+        rig.require(status === 'COMPLETED', `after the poison: ${status}`, [bought.purchaseId])
       }
     },
   },
