@@ -6,7 +6,7 @@ import { createTestTopics } from '../../test/helpers/topics.ts'
 const requests = 55
 /** A login may take this many times as long as without the flood, and never fails for less than 2 s. */
 const tolerance = { factor: 10, leastMs: 2_000 }
-/** A flood that delays logins delays them every time; a machine that stands still for seconds does so now and then. */
+/** A flood that delays logins delays them every time; a machine that pauses for seconds does so now and then. */
 const maxRounds = 5
 
 describe('a client that asks for many codes at once', () => {
@@ -56,7 +56,7 @@ describe('a client that asks for many codes at once', () => {
 
     assert.ok(areIn(alone))
     assert.ok(areServed(), `${rounds.map(({ ms }) => ms)} ms in the flood, ${alone.ms} ms without`)
-    // A database that stands still for seconds is unavailable, to the flood as well.
+    // A database that pauses for seconds is unavailable, to the flood as well.
     const isUnavailable = answers.delete(503)
     for (const round of rounds) assert.ok(areIn(round) || isUnavailable, String(round.statuses))
     assert.deepEqual(answers, new Set([202]))

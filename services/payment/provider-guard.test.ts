@@ -58,7 +58,7 @@ describe('payments and their provider', () => {
       await refuse(2)
       const id = newId()
 
-      // By a clock that stands still: the command has its time left, and less than the pause, whatever else is slow.
+      // By a clock that is stopped: the command has its time left, and less than the pause, whatever else is slow.
       await stepped(0, () =>
         assert.rejects(takePayment(take(id, {}, Date.now() + retryAfterMs - 100)), NoReplyError),
       )

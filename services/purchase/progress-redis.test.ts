@@ -110,7 +110,7 @@ describe('the progress of a purchase, live, through Redis', () => {
     await watchElsewhere(replica)
     const purchase = await shop.accept()
     const [stream, hash] = [streamKey(replica, purchase), hashKey(replica, purchase)]
-    // What is stored while the replica has not heard of a watcher is not carried, so it is stored until it is.
+    // What is stored while the replica knows of no watcher is not carried, so it is stored until it is.
     const carry = (store: () => Promise<void>, events: number) =>
       waitFor('what is carried', async () => {
         await store()

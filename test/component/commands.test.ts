@@ -184,7 +184,7 @@ for (const theDo of doNames) {
             dead_letter_offset: sent.offset,
           })
           assert.deepEqual([deadLetter.key, deadLetter.value], [command.key, command.value])
-          // Another reader reads the replies, which may be behind.
+          // It is read by another reader, which may be later.
           if (reply) await service.replyTo(command.headers.run_id)
           assert.deepEqual(service.repliesTo(command.headers.run_id), reply ? [reply] : [])
           await service.assertNotDone(bad)
