@@ -2,6 +2,12 @@ import type { StackOptions } from '../../scripts/stack/start.ts'
 import { startOwnStack } from '../helpers/own-stack.ts'
 import { type Profile, profileEnv } from './profile.ts'
 
+/** All customers of a drill have one address, and keep their first token for as long as it takes. */
+export const accountEnv = {
+  RATE_LIMIT_REGISTER: '100000/60',
+  ACCESS_TOKEN_TTL_SECONDS: `${24 * 60 * 60}`,
+}
+
 export type DrillStack = Awaited<ReturnType<typeof startDrillStack>>
 
 /** A whole shop to break. */
@@ -14,8 +20,7 @@ export async function startDrillStack(
     ...options,
     env: {
       orchestrator: profileEnv(profile),
-      // All customers of all drills have one address.
-      account: { RATE_LIMIT_REGISTER: '100000/60' },
+      account: accountEnv,
     },
     ...(signal && { signal }),
   })

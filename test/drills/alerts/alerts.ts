@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatTable } from '../../../scripts/stack/table.ts'
 import { startOwnStack } from '../../helpers/own-stack.ts'
+import { accountEnv } from '../drill-stack.ts'
 import { type Profile, profileEnv } from '../profile.ts'
 import { openRig, type Rig } from '../rig.ts'
 import { untilEnded } from '../shop-database.ts'
@@ -122,7 +123,7 @@ export async function runAlerts(
     observe: { rules, timesFaster },
     env: {
       orchestrator: profileEnv(profile),
-      account: { RATE_LIMIT_REGISTER: '100000/60', ACCESS_TOKEN_TTL_SECONDS: '7200' },
+      account: accountEnv,
     },
     signal,
   })
