@@ -116,6 +116,15 @@ describe('the checks of a shop', () => {
       await shop.assertOnly(name, await shop.plant(planted), /ledger CAPTURE without REFUND/)
     })
 
+    it('may lack the payment that was undone before it was seen, once its money is returned', async () => {
+      const id = await shop.plant({ ...rejected, payment: null, ledger: ['CAPTURE', 'REFUND'] })
+      await shop.assertOnly(name, id, /payment missing but ledger CAPTURE REFUND/)
+      await shop.clients.payment.query('INSERT INTO inbox (command_id, undone) VALUES ($1, true)', [
+        `${id}/take-payment`,
+      ])
+      await shop.assertNoFinding()
+    })
+
     it('has no refund that the provider does not know of', async () => {
       const id = await shop.plant({ ...rejected, ledger: [] })
       await shop.assertOnly(name, id, /payment REFUNDED but ledger empty/)
@@ -219,8 +228,11 @@ describe('the checks of a shop', () => {
     const called: string[] = []
 
     await checkRecords(shop.records, {
-      onWrong: (one, problems) =>
-        called.push(`${one.id} ${one.payment?.status} ${problems.map(({ check }) => check)}`),
+      onWrong(wrong) {
+        for (const { one, problems } of wrong) {
+          called.push(`${one.id} ${one.payment?.status} ${problems.map(({ check }) => check)}`)
+        }
+      },
     })
 
     assert.deepEqual(called, [`${id} CAPTURED completed: confirmed, captured, sold`])

@@ -19,9 +19,12 @@ export type CheckOptions = {
   maxLatest?: number
   /** Called with the number of purchases that are checked. */
   onProgress?: (purchases: number) => void
-  /** Called with each purchase that differs. */
-  onWrong?: (one: PurchaseRecords, problems: Problem[]) => void
+  /** Called with the purchases of a batch that differ, in the order of the batches. */
+  onWrong?: (wrong: Wrong[]) => Promise<void> | void
 }
+
+/** A purchase that differs, and how. */
+export type Wrong = { one: PurchaseRecords; problems: Problem[] }
 
 /** What was counted on the way, and the purchases of the highest ids that have ended. */
 export type Checked = {
@@ -51,9 +54,10 @@ export async function checkRecords(
 
   for await (const batch of records.batches()) {
     const wrong = new Map<string, Problem[]>()
+    const calledOut: Wrong[] = []
     for (const one of await settled(records, batch, live, atOnce, wrong)) {
       const problems = wrong.get(one.id)
-      if (problems) onWrong(one, problems)
+      if (problems) calledOut.push({ one, problems })
       entries += one.ledger.length
       refunds += one.payment?.refunds.length ?? 0
       const { purchase } = one
@@ -66,6 +70,7 @@ export async function checkRecords(
     for (const [id, problems] of wrong) {
       for (const { check, what } of problems) findings.get(check)?.add(tell(id, what))
     }
+    if (calledOut.length > 0) await onWrong(calledOut)
     onProgress(purchases)
   }
 

@@ -9,7 +9,7 @@ export type Finding = { purchaseIds: string[]; what: string }
 
 const maxNamed = 20
 /** Purchases that a check names to programs: enough to look into, few enough to keep. */
-const maxPurchases = 1_000
+const maxPurchases = 20_000
 
 /** Collects what violates one invariant, however much that is: it counts all of it and keeps the first. */
 export function createFindings(name: string) {

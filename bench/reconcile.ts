@@ -9,7 +9,7 @@ import { type Check, createFindings, type Report, toCheck } from './findings.ts'
 import { connectKafkaState, type KafkaState } from './kafka-state.ts'
 import { createProgress, type Progress } from './progress.ts'
 import { connectRecords, type Records } from './records.ts'
-import { carryOut, collectDiffering, makePlan, printPlan } from './repair.ts'
+import { carryOut, connectPlanner, printPlan } from './repair.ts'
 import type { Plan } from './repair-plan.ts'
 import type { Outcome } from './repair-run.ts'
 import { checkSagas, checkStraySagas } from './saga-checks.ts'
@@ -128,15 +128,17 @@ export async function repair(
   addresses: Addresses,
   { confirm, ...options }: ReconcileOptions & { confirm?: string | undefined } = {},
 ): Promise<{ report: Report; plan: Plan; outcomes?: Outcome[]; after?: Report }> {
-  const { found, onWrong } = collectDiffering()
-  const report = await reconcile(addresses, { ...options, onWrong })
-  const plan = await makePlan(addresses, report, found)
+  const { progress = createProgress({ quiet: true }) } = options
+  await using open = new AsyncDisposableStack()
+  const planner = open.adopt(await connectPlanner(addresses), (it) => it.close())
+  const report = await reconcile(addresses, { ...options, onWrong: planner.onWrong })
+  const plan = planner.planFor(report)
   if (confirm === undefined) return { report, plan }
   if (confirm !== plan.id || plan.items.length === 0) {
     const now = plan.items.length > 0 ? `the plan is ${plan.id} now` : 'there is nothing to repair'
     throw new PlanChangedError(`${now}: ${confirm} was not carried out`)
   }
-  const outcomes = await carryOut(addresses, plan, options)
+  const outcomes = await carryOut(addresses, plan, { ...options, progress })
   return { report, plan, outcomes, after: await reconcile(addresses, options) }
 }
 

@@ -1,6 +1,8 @@
 import { Pool } from 'pg'
-import { nilId } from '../shared/contracts/ids.ts'
+import { commandId, nilId } from '../shared/contracts/ids.ts'
+import { commandSteps } from '../shared/contracts/steps.ts'
 import { connectProviderLedger, type LedgerRow, type ProviderAddress } from './provider-ledger.ts'
+import { sql } from './record-queries.ts'
 
 /** A purchase's lines, as the customer was shown them. */
 export type Line = { product_id: string; quantity: number; unit_price: number }
@@ -42,6 +44,8 @@ export type PurchaseRecords = {
   purchase: PurchaseRow | undefined
   order: OrderRow | undefined
   payment: PaymentRow | undefined
+  /** The undo of a payment that nobody had seen: payment has no row of it, and takes none any more. */
+  hasTombstone: boolean
   ledger: LedgerRow[]
   holds: HoldRow[]
 }
@@ -79,51 +83,8 @@ export const ledgerKinds: Record<string, string> = {
 const batchSize = 500
 /** To each database: a batch is read while another is checked. */
 const connections = 2
-const maxExamples = 20
+const takePayment = commandSteps.takePayment.step
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
-
-const ageMs = (column: string) => `(extract(epoch FROM now() - ${column}) * 1000)::float8 AS age_ms`
-
-const sql = {
-  purchases:
-    'SELECT id, status, amount, currency_code, lines, refunded_amount AS refunded FROM purchases',
-  orders: `
-    SELECT id, status, amount, currency_code, ${ageMs('created_at')},
-      (SELECT coalesce(json_agg(json_build_object(
-          'product_id', product_id, 'quantity', quantity, 'unit_price', unit_price)), '[]')
-        FROM order_lines WHERE order_id = id) AS lines
-    FROM orders`,
-  payments: `
-    SELECT id, status, amount, currency_code, provider_reference AS reference, refunded_amount AS refunded,
-      (SELECT coalesce(json_agg(json_build_object('id', id, 'status', status, 'amount', amount,
-          'returned', provider_reference IS NOT NULL, 'product_ids', product_ids)), '[]')
-        FROM refunds WHERE payment_id = payments.id) AS refunds
-    FROM payments`,
-  holds: `SELECT purchase_id, product_id, quantity, status, ${ageMs('updated_at')} FROM holds`,
-  // One statement, and so one moment: every move of stock changes product and hold in one transaction.
-  stock: `
-    WITH in_holds AS (
-      SELECT product_id, count(*) AS holds,
-        coalesce(sum(quantity) FILTER (WHERE status = 'HELD'), 0)::float8 AS held,
-        coalesce(sum(quantity) FILTER (WHERE status = 'SOLD'), 0)::float8 AS sold
-      FROM holds GROUP BY product_id
-    ), counted AS (
-      SELECT id, received, stock, products.held, products.sold,
-        coalesce(in_holds.held, 0) AS held_in_holds, coalesce(in_holds.sold, 0) AS sold_in_holds,
-        coalesce(holds, 0) AS holds
-      FROM products LEFT JOIN in_holds ON product_id = id
-    ), wrong AS (
-      SELECT * FROM counted
-      WHERE received <> stock::bigint + held + sold OR least(received, stock, held, sold) < 0
-        OR held <> held_in_holds OR sold <> sold_in_holds
-    ), examples AS (
-      SELECT *, ARRAY(SELECT DISTINCT purchase_id FROM holds WHERE product_id = wrong.id
-        ORDER BY purchase_id LIMIT ${maxExamples}) AS buyers
-      FROM wrong ORDER BY id LIMIT ${maxExamples}
-    )
-    SELECT (SELECT count(*)::float8 FROM counted) AS products, (SELECT coalesce(sum(holds), 0)::float8 FROM counted) AS holds,
-      (SELECT count(*)::float8 FROM wrong) AS wrong, (SELECT coalesce(json_agg(examples), '[]') FROM examples) AS examples`,
-}
 
 /**
  * Reads the databases of a shop and its provider's list. It only reads, and keeps no more than a batch in memory. For
@@ -156,12 +117,18 @@ export function connectRecords(urls: RecordUrls, provider: ProviderAddress) {
       rows<PaymentRow>(payment, sql.payments, 'id', scope),
     ])
     const entries = await ledgerOf(payments, scope)
+    const known = new Set(payments.map(({ id }) => id))
+    const unseen = await tombstonesOf(
+      entries.map(({ key }) => key).filter((key) => !known.has(key)),
+    )
     const found = new Map<string, PurchaseRecords>()
     const of = (id: string) => {
-      const known = found.get(id)
-      if (known) return known
-      const fresh = { id, purchase: undefined, order: undefined, payment: undefined }
-      const records: PurchaseRecords = { ...fresh, ledger: [], holds: [] }
+      const earlier = found.get(id)
+      if (earlier) return earlier
+      const records: PurchaseRecords = {
+        ...{ id, purchase: undefined, order: undefined, payment: undefined, ledger: [], holds: [] },
+        hasTombstone: unseen.has(commandId(id, takePayment)),
+      }
       found.set(id, records)
       return records
     }
@@ -189,6 +156,16 @@ export function connectRecords(urls: RecordUrls, provider: ProviderAddress) {
     })
     await ledger.renew(doubtful)
     return ledger.select(bounds)
+  }
+
+  /** Those of these purchases whose payment was undone before it was begun, as ids of the command. */
+  async function tombstonesOf(ids: string[]): Promise<Set<string>> {
+    if (ids.length === 0) return new Set()
+    const { rows: found } = await payment.query<{ command_id: string }>(
+      'SELECT command_id FROM inbox WHERE undone AND command_id = ANY($1)',
+      [ids.map((id) => commandId(id, takePayment))],
+    )
+    return new Set(found.map(({ command_id }) => command_id))
   }
 
   async function readBatch(

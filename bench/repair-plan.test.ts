@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { newId } from '../shared/contracts/ids.ts'
 import type { LedgerRow } from './provider-ledger.ts'
 import type { PurchaseRecords } from './records.ts'
-import { type Differing, decide, planOf } from './repair-plan.ts'
+import { createPlan, type Differing, decide, sortOut } from './repair-plan.ts'
 import { problemsOf } from './rules.ts'
 import type { Saga } from './sagas.ts'
 
@@ -50,6 +50,7 @@ function recordsOf({ status, order, payment, hold, ledger = [], ...stored }: Sto
       ? { id, status: payment, reference, refunded: '0', refunds: [], ...money }
       : undefined,
     holds: hold ? [{ purchase_id: id, product_id, quantity: 4, status: hold, age_ms: 0 }] : [],
+    hasTombstone: false,
     ledger: [...rows(ledger, 'pi_1'), ...rows(otherLedger, 'pi_2')],
   }
   return records
@@ -181,8 +182,8 @@ describe('a repair plan', () => {
     const settled = ['take-payment', 'refund-payment']
     const kept = differing({ ...without(refunded, 'payment'), ledger: ['CAPTURE'] }, { settled })
     assert.deepEqual(told(kept), ['refund pi_1'])
-    const returned = differing(without(refunded, 'payment'), { settled })
-    assert.match(String(told(returned)), /nothing is to be returned/)
+    const { one } = differing(without(refunded, 'payment'))
+    assert.deepEqual(problemsOf({ ...one, hasTombstone: true }, false), [])
   })
 
   it('has an id that stands for its actions, whatever their order', () => {
@@ -190,6 +191,11 @@ describe('a repair plan', () => {
       differing(without(captured, 'order')),
       differing(without(captured, 'hold')),
     ]
+    const planOf = (differing: Differing[]) => {
+      const plan = createPlan()
+      plan.add(sortOut(differing))
+      return plan.end([])
+    }
     const { id, items } = planOf([one, other])
 
     assert.equal(items.length, 2)
@@ -197,5 +203,44 @@ describe('a repair plan', () => {
     assert.notEqual(planOf([one]).id, id)
     const changed = { ...other, settled: new Set([`${other.one.id}/reserve-stock`]) }
     assert.notEqual(planOf([one, changed]).id, id)
+  })
+
+  it('leaves to a person a purchase whose stock a refund has put back, before it sells it again', () => {
+    const lost = without(captured, 'hold')
+    const one = recordsOf(lost)
+    const refund = { id: newId(), status: 'COMPLETED', amount: 1, returned: true }
+    one.payment?.refunds.push({ ...refund, product_ids: [product_id] })
+    const differs = { ...differing(lost), one }
+
+    assert.match(String(told(differs)), /a refund has put its stock back/)
+    one.payment?.refunds.splice(0, 1, { ...refund, product_ids: [] })
+    assert.deepEqual(told(differs), ['reserveStock', 'ask'])
+  })
+
+  it('repairs what it has a place for, however many others need a decision, and counts the rest', () => {
+    const plan = createPlan({ items: 2, undecided: 1 })
+    const unpaid = { ...completed, ledger: [] }
+    const [first, second, third] = [
+      differing(without(captured, 'order')),
+      differing(without(captured, 'order')),
+      differing(without(captured, 'order')),
+    ]
+    const [named, unnamed] = [differing(unpaid), differing(unpaid)]
+    plan.add(sortOut([named, unnamed, first]))
+    assert.ok(!plan.isFull())
+    plan.add(sortOut([second, third]))
+    assert.ok(plan.isFull())
+    plan.skip(5)
+    const stray = { purchaseId: newId(), differs: ['a saga'], why: 'look' }
+    const { items, undecided, further } = plan.end([
+      stray,
+      { ...stray, purchaseId: first.one.id },
+      stray,
+    ])
+
+    const idsOf = (all: { purchaseId: string }[]) => all.map(({ purchaseId }) => purchaseId)
+    assert.deepEqual(idsOf(items), [first.one.id, second.one.id])
+    assert.deepEqual(idsOf(undecided), [named.one.id, stray.purchaseId])
+    assert.equal(further, 7)
   })
 })

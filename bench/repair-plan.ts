@@ -26,8 +26,9 @@ export type Differing = {
 export type Item = { purchaseId: string; differs: string[]; actions: Action[] }
 /** A purchase that needs a decision by a person. */
 export type Undecided = { purchaseId: string; differs: string[]; why: string }
-/** `id` names exactly these items. */
-export type Plan = { id: string; items: Item[]; undecided: Undecided[] }
+type Sorted = { items: Item[]; undecided: Undecided[] }
+/** `id` names exactly these items. `further`: purchases that differ as well, and are not in it. */
+export type Plan = Sorted & { id: string; further: number }
 
 type Decision = Action[] | { why: string }
 type Known = PurchaseRecords & { purchase: PurchaseRow }
@@ -37,9 +38,47 @@ const command = (name: CommandName): Action => ({ act: 'command', name })
 /** What no command changes. */
 const beyondRepair = ['amounts and lines agree', 'refunds: returned, put back, shown']
 const idLength = 12
+/** So that a plan fits in memory: those beyond it are in the next. */
+const defaultLimits = { items: 20_000, undecided: 20_000 }
 
-/** Makes the plan: what is safe by the ways that the shop has anyway, and what is left for a person. */
-export function planOf(differing: Differing[]): Plan {
+/** Collects a plan as purchases that differ are found, in the order of their ids, however many there are. */
+export function createPlan(limits = defaultLimits) {
+  const items: Item[] = []
+  const undecided: Undecided[] = []
+  let further = 0
+
+  return {
+    isFull: () => items.length >= limits.items,
+
+    /** Purchases that a person decides about take no place of those that can be repaired. */
+    add(sorted: Sorted): void {
+      const repaired = sorted.items.slice(0, limits.items - items.length)
+      const named = sorted.undecided.slice(0, Math.max(0, limits.undecided - undecided.length))
+      items.push(...repaired)
+      undecided.push(...named)
+      further += sorted.items.length - repaired.length + sorted.undecided.length - named.length
+    },
+
+    /** Counts purchases for which there is no place, without a look at them. */
+    skip(count: number): void {
+      further += count
+    },
+
+    /** `others`: what else needs a decision, of purchases that are not in it yet. */
+    end(others: Undecided[]): Plan {
+      const known = new Set([...items, ...undecided].map(({ purchaseId }) => purchaseId))
+      for (const one of others) {
+        if (known.has(one.purchaseId)) continue
+        known.add(one.purchaseId)
+        undecided.push(one)
+      }
+      return { id: idOf(items), items, undecided, further }
+    },
+  }
+}
+
+/** Decides about each: what is safe by the ways that the shop has anyway, and what is left for a person. */
+export function sortOut(differing: Differing[]): Sorted {
   const items: Item[] = []
   const undecided: Undecided[] = []
   for (const each of differing) {
@@ -49,7 +88,7 @@ export function planOf(differing: Differing[]): Plan {
     if ('why' in decision) undecided.push({ purchaseId, differs, why: decision.why })
     else items.push({ purchaseId, differs, actions: decision })
   }
-  return { id: idOf(items), items, undecided }
+  return { items, undecided }
 }
 
 /** The same items have the same id, in any order. */
@@ -92,8 +131,14 @@ function ofStray({ order, payment, holds, ledger }: PurchaseRecords, saga: Saga)
 function ofCompleted(known: Known, { settled }: Differing): Decision {
   const { id, order, payment, holds, ledger } = known
   const actions: Action[] = []
-  if (holds.length === 0) actions.push(command('reserveStock'))
-  else if (holds.some(({ status }) => status === 'RELEASED')) {
+  if (holds.length === 0) {
+    // A hold that is sold again would contradict the refund.
+    const isPutBack = payment?.refunds.some(
+      ({ status, product_ids }) => status !== 'FAILED' && product_ids.length > 0,
+    )
+    if (isPutBack) return person('a refund has put its stock back: only its holds are lost')
+    actions.push(command('reserveStock'))
+  } else if (holds.some(({ status }) => status === 'RELEASED')) {
     return person('its stock was released: decide whether the customer still gets it')
   }
   if (!order) actions.push(command('createOrder'))
@@ -164,9 +209,7 @@ function undoneMoney(
   if (!settled.has(commandIdOf(id, 'takePayment'))) {
     return [{ act: 'command', name: 'takePayment', reference }, command('refundPayment')]
   }
-  const kept = keptReferences(ledger)
-  if (kept.length === 0) return person('nothing is to be returned: only its payment row is lost')
-  return kept.map((each): Action => ({ act: 'refund', reference: each }))
+  return keptReferences(ledger).map((each): Action => ({ act: 'refund', reference: each }))
 }
 
 const commandIdOf = (id: string, name: CommandName) => `${id}/${commandSteps[name].step}`

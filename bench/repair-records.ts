@@ -1,30 +1,30 @@
-import { Client } from 'pg'
+import { Pool } from 'pg'
 import { PurchaseAccepted } from '../shared/contracts/events.ts'
 import type { RecordUrls } from './records.ts'
 
+/** To each database, for all purchases that are repaired at once. */
+const connections = 4
 const participants = ['product', 'order', 'payment'] as const
 
 type InboxRow = { command_id: string; answer: string | null; undone: boolean }
 /** What a participant has answered: `done`, or why not; null: nothing yet. */
 export type Answer = { outcome: string | null; undone: boolean }
 
-export type RepairRecords = Awaited<ReturnType<typeof connectRepairRecords>>
+export type RepairRecords = ReturnType<typeof connectRepairRecords>
 
 /** What a repair needs to know besides: what was bought, and what participants have answered. It only reads. */
-export async function connectRepairRecords(urls: RecordUrls) {
-  await using starting = new AsyncDisposableStack()
-  const connect = async (url: string) => {
+export function connectRepairRecords(urls: RecordUrls) {
+  const open = new AsyncDisposableStack()
+  const connect = (url: string) => {
     const options = '-c default_transaction_read_only=on'
-    const client = new Client({ connectionString: url, options })
-    client.on('error', () => undefined)
-    await client.connect()
-    starting.defer(() => client.end())
-    return client
+    const pool = new Pool({ connectionString: url, max: connections, options })
+    // A server that ends an idle connection is reported here; a query fails on its own.
+    pool.on('error', () => undefined)
+    open.defer(() => pool.end())
+    return pool
   }
-  const purchase = await connect(urls.purchase)
-  const inboxes: Client[] = []
-  for (const name of participants) inboxes.push(await connect(urls[name]))
-  const open = starting.move()
+  const purchase = connect(urls.purchase)
+  const inboxes = participants.map((name) => connect(urls[name]))
 
   return {
     /** The answers to these commands, by command id: those that an inbox knows. */
@@ -32,8 +32,8 @@ export async function connectRepairRecords(urls: RecordUrls) {
       const text = `SELECT command_id, undone, coalesce(reply ->> 'reason', reply ->> 'outcome') AS answer
         FROM inbox WHERE command_id = ANY($1)`
       const found = new Map<string, Answer>()
-      for (const client of inboxes) {
-        const { rows } = await client.query<InboxRow>(text, [commandIds])
+      for (const inbox of inboxes) {
+        const { rows } = await inbox.query<InboxRow>(text, [commandIds])
         for (const { command_id, answer, undone } of rows) {
           found.set(command_id, { outcome: answer, undone })
         }

@@ -87,7 +87,7 @@ function completedFindings(known: Known, live: boolean): string[] {
 }
 
 function undoneFindings(known: Known): string[] {
-  const { order, payment, holds } = known
+  const { order, payment, holds, ledger } = known
   const { status } = known.purchase
   const sold = holds.some((hold) => hold.status === 'SOLD')
   // An operator resolved one undo that could not be done; the purchase must still not look completed.
@@ -100,13 +100,16 @@ function undoneFindings(known: Known): string[] {
   const kept = holds.filter((hold) => hold.status !== 'RELEASED')
   // A payment that never came to the provider has no reference there.
   const expected = payment?.reference ? ledgerKinds[payment.status] : ''
+  // Payment has no row of what it had undone before it saw it. What the provider did all the same was returned.
+  const isReturned = !payment && known.hasTombstone && keptReferences(ledger).length === 0
   return [
     order && order.status !== 'CANCELLED' && `order ${order.status}`,
     payment &&
       !['DECLINED', 'REFUNDED', 'VOIDED'].includes(payment.status) &&
       `payment ${payment.status}`,
     kinds === 'CAPTURE' && 'ledger CAPTURE without REFUND',
-    kinds !== 'CAPTURE' &&
+    !isReturned &&
+      kinds !== 'CAPTURE' &&
       expected !== undefined &&
       kinds !== expected &&
       `payment ${payment?.status ?? 'missing'} but ledger ${kinds || 'empty'}`,
