@@ -22,8 +22,8 @@ export type BuyOptions = {
 const clients = 16
 const productCount = 20
 const scarceCount = 5
-const plenty = 1_000_000
-const defaultMethods: Methods = { sim_declined: 0.1, sim_fail_once: 0.05 }
+export const plenty = 1_000_000
+export const defaultMethods: Methods = { sim_declined: 0.1, sim_fail_once: 0.05 }
 /** Of all clients together, while a drill still has work to do. */
 const quietPerSecond = 2
 /** How long a buyer without an answer asks again. */
@@ -52,8 +52,8 @@ export async function openBuyers(api: string, random: Random, purchases: number)
   const stock = Array.from({ length: productCount }, (_, i) => (i < scarceCount ? scarce : plenty))
   const products = await inParallel(stock, 4, addProduct)
 
-  function nextBody(methods: Methods) {
-    const lines = random.pickSome(products, random.between(1, 3))
+  function nextBody(methods: Methods, from = products) {
+    const lines = random.pickSome(from, random.between(1, 3))
     const order_items = lines.map(({ id }) => ({
       product_id: id,
       quantity: random.between(1, 3),
@@ -65,6 +65,7 @@ export async function openBuyers(api: string, random: Random, purchases: number)
     customers,
     products,
     addProduct,
+    nextBody,
 
     /** All customers buy; each repeats its request under one key until there is an answer. */
     async buy({

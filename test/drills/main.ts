@@ -28,6 +28,7 @@ const usage = `npm run drill -- all|guards|upgrade|soak|restore|rotate-keys|clus
 [--only NAME,…] [--replicas N,…] [--json FILE]`
 const defaultPurchases = 100
 const restorePurchases = 40
+const soakMinutes = 60
 const checkout = join(import.meta.dirname, '../..')
 const mocha = join(checkout, 'node_modules/mocha/bin/mocha.js')
 
@@ -43,11 +44,11 @@ function readOptions() {
       profile: { type: 'string', default: 'drill' },
       // The release that is upgraded; the last one before this code without it.
       from: { type: 'string' },
-      // Which drills on a cluster, or which alerts; of the cluster also how many replicas of each service.
+      // Which drills on a cluster, alerts or parts of a backup; of the cluster also how many replicas of each service.
       only: { type: 'string', default: '' },
       replicas: { type: 'string', default: '1,2,3' },
-      // Of the soak.
-      minutes: { type: 'string', default: '60' },
+      // How long the soak takes; how old the backup is that is restored, if it is to have an age.
+      minutes: { type: 'string' },
       json: { type: 'string' },
     },
   })
@@ -62,7 +63,7 @@ function readOptions() {
     names: positionals.map((name) => (name === 'all' ? name : name.toUpperCase())),
     seed: count(values.seed),
     seeds: count(values.seeds),
-    minutes: count(values.minutes),
+    minutes: values.minutes === undefined ? undefined : count(values.minutes),
     purchases: values.purchases === undefined ? undefined : count(values.purchases),
     profile: values.profile as ProfileName,
     only: values.only.toUpperCase().split(',').filter(Boolean),
@@ -167,7 +168,7 @@ async function main(): Promise<boolean> {
     return runAlerts(options, profile, console.log, interrupt.signal)
   }
   const chosen = choose(drills, options)
-  if (options.names.includes('SOAK')) chosen.push(soakDrill(options.minutes))
+  if (options.names.includes('SOAK')) chosen.push(soakDrill(options.minutes ?? soakMinutes))
   const tested = choose(testedDrills, options)
   const [upgrades, restores, rotates, clustered] = [
     'UPGRADE',
@@ -187,7 +188,8 @@ async function main(): Promise<boolean> {
     results.push(...(await runClusterDrills({ ...options, purchases }, profile, interrupt.signal)))
   }
   if (restores) {
-    const restore = { ...options, purchases: options.purchases ?? restorePurchases }
+    const { purchases = restorePurchases, only } = options
+    const restore = { ...options, purchases, parts: only.map((part) => part.toLowerCase()) }
     results.push(...(await runRestores(restore, profile, console.log, interrupt.signal)))
   }
   if (rotates) results.push(await runRotateKeys(options, profile, console.log, interrupt.signal))

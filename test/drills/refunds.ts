@@ -13,41 +13,50 @@ const askAgainMs = 250
 const answeredWithinMs = 120_000
 const endedWithinSeconds = 300
 
-/**
- * Refunds what was bought: of every completed purchase a part and then the rest, with and without putting the stock back. The
- * products of a drill have one seller. Each request is repeated under its key until it is answered.
- */
-export async function requestRefunds(rig: Rig): Promise<void> {
+type RequestedRefund = { amount?: number; restock: boolean; reason: string }
+
+/** Refunds a part of a purchase and then the rest, some with and some without putting the stock back. */
+export const partsOf = (index: number): RequestedRefund[] => [
+  { amount: 1, restock: index % 2 === 0, reason: 'A part of it' },
+  { restock: index % 3 === 0, reason: 'The rest of it' },
+]
+
+/** Requests a refund under one key until it is answered; true if it was accepted. */
+export async function requestRefund(
+  rig: Rig,
+  { id, body }: { id: string; body: RequestedRefund },
+): Promise<boolean> {
+  // The products of a drill have one seller.
   const seller = (await rig.buyers()).customers[0]
+  const key = newId()
+  const end = Date.now() + answeredWithinMs
+  for (;;) {
+    const answer = await request(rig.stack.urls.api, 'POST', `/payments/${id}/refunds`, {
+      ...(seller && { token: seller.token }),
+      headers: { 'idempotency-key': key },
+      body,
+    }).catch(() => undefined)
+    const status = answer?.status ?? 0
+    const again = status === 0 || status >= 500
+    // A purchase that costs 1 has nothing left for the second.
+    if (!again) {
+      rig.require([202, 409].includes(status), `a refund was answered ${status}`, [id])
+      return status === 202
+    }
+    if (Date.now() > end) {
+      rig.require(false, 'a refund never got an answer', [id])
+      return false
+    }
+    await rig.pause(askAgainMs / 1_000)
+  }
+}
+
+/** Refunds what was bought: of every completed purchase a part and then the rest. */
+export async function requestRefunds(rig: Rig): Promise<void> {
   const completed = (await rig.rows()).filter(({ status }) => status === 'COMPLETED')
   const some = completed.slice(0, maxPurchases)
-  const requests = some.flatMap(({ id }, index) => [
-    { id, body: { amount: 1, restock: index % 2 === 0, reason: 'A part of it' } },
-    { id, body: { restock: index % 3 === 0, reason: 'The rest of it' } },
-  ])
-  await inParallel(requests, clients, async ({ id, body }) => {
-    const key = newId()
-    const end = Date.now() + answeredWithinMs
-    for (;;) {
-      const answer = await request(rig.stack.urls.api, 'POST', `/payments/${id}/refunds`, {
-        ...(seller && { token: seller.token }),
-        headers: { 'idempotency-key': key },
-        body,
-      }).catch(() => undefined)
-      const status = answer?.status ?? 0
-      const again = status === 0 || status >= 500
-      // A purchase that costs 1 has nothing left for the second.
-      if (!again) {
-        rig.require([202, 409].includes(status), `a refund was answered ${status}`, [id])
-        return
-      }
-      if (Date.now() > end) {
-        rig.require(false, 'a refund never got an answer', [id])
-        return
-      }
-      await rig.pause(askAgainMs / 1_000)
-    }
-  })
+  const requests = some.flatMap(({ id }, index) => partsOf(index).map((body) => ({ id, body })))
+  await inParallel(requests, clients, (each) => requestRefund(rig, each))
   rig.say(`${requests.length} refunds of ${some.length} purchases were asked for`)
 }
 

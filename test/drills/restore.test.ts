@@ -8,16 +8,26 @@ const purchases = 8
 describe('a shop with one database from a backup', function () {
   this.timeout(1_200_000)
 
-  it('names the purchases that differ, and repairs them as a person has confirmed', async () => {
+  async function restore(options: { parts: string[]; minutes?: number }): Promise<string[]> {
     const lines: string[] = []
     const results = await runRestores(
-      { seed: 1, seeds: 1, purchases, parts: ['payment'] },
+      { seed: 1, seeds: 1, purchases, ...options },
       profiles.drill,
       (line) => lines.push(line),
     )
 
     const violations = results.flatMap((result) => result.violations)
     assert.deepEqual(violations, [], lines.join('\n'))
-    assert.equal(results.length, 1)
+    return results.map(({ drill }) => drill)
+  }
+
+  it('names the purchases that differ, and repairs them as a person has confirmed', async () => {
+    assert.deepEqual(await restore({ parts: ['payment'] }), ['restore payment'])
+  })
+
+  it('names also what was refunded since an older backup, and leaves it to a person', async () => {
+    const drills = await restore({ parts: ['payment', 'all'], minutes: 0.5 })
+
+    assert.deepEqual(drills.slice(1), ['restore payment', 'restore all'])
   })
 })

@@ -2,11 +2,13 @@ import { connectDatabase } from '../../../scripts/backup/databases.ts'
 import type { Part } from '../../../scripts/backup/restore.ts'
 import type { StackInfo } from '../../../scripts/stack/client.ts'
 
-type Payment = { status: string; reference: string | null }
+type Payment = { status: string; reference: string | null; amount: string; refunded: string }
 
 /** What the databases say of every purchase, by its id. */
 export type Books = {
   purchases: Map<string, string>
+  /** What purchases show as given back, in minor units. */
+  refunded: Map<string, string>
   orders: Map<string, string>
   payments: Map<string, Payment>
   /** The states of what it holds. */
@@ -26,11 +28,15 @@ export async function readBooks(stack: Pick<StackInfo, 'ports' | 'secrets'>): Pr
     }
   }
   type Row = { id: string; status: string }
-  const purchases = await read<Row>('purchase_db', 'SELECT id, status FROM purchases')
+  const purchases = await read<Row & { refunded: string }>(
+    'purchase_db',
+    'SELECT id, status, refunded_amount AS refunded FROM purchases',
+  )
   const orders = await read<Row>('order_db', 'SELECT id, status FROM orders')
   const payments = await read<Row & Payment>(
     'payment_db',
-    'SELECT id, status, provider_reference AS reference FROM payments',
+    `SELECT id, status, provider_reference AS reference, amount, refunded_amount AS refunded
+     FROM payments`,
   )
   const holds = await read<{ id: string; states: string[] }>(
     'product_db',
@@ -39,8 +45,9 @@ export async function readBooks(stack: Pick<StackInfo, 'ports' | 'secrets'>): Pr
   const byId = (rows: Row[]) => new Map(rows.map(({ id, status }) => [id, status]))
   return {
     purchases: byId(purchases),
+    refunded: new Map(purchases.map(({ id, refunded }) => [id, refunded])),
     orders: byId(orders),
-    payments: new Map(payments.map(({ id, status, reference }) => [id, { status, reference }])),
+    payments: new Map(payments.map(({ id, ...payment }) => [id, payment])),
     holds: new Map(holds.map(({ id, states }) => [id, states])),
   }
 }
@@ -69,21 +76,27 @@ const differs: Partial<Record<Part | 'all', (id: string, books: Restored) => boo
   },
   product(id, { before, restored }) {
     const holds = restored.holds.get(id)
-    return before.purchases.get(id) === 'COMPLETED'
-      ? holds === undefined
-      : holds?.includes('HELD') === true
+    if (before.purchases.get(id) !== 'COMPLETED') return holds?.includes('HELD') === true
+    return holds === undefined || returnedOf(holds) !== returnedOf(before.holds.get(id))
   },
   payment(id, { before, restored }) {
     const [was, is] = [before.payments.get(id), restored.payments.get(id)]
     if (!was) return false
     if (!is) return was.reference !== null
+    if (is.refunded !== was.refunded) return true
     if (is.status === 'PENDING') return is.reference === null
     return is.status === 'CAPTURED' && was.status !== 'CAPTURED'
   },
-  purchase: (id, { restored }) => !restored.purchases.has(id),
-  all: (id, { before, restored }) =>
-    !restored.purchases.has(id) && before.purchases.get(id) === 'COMPLETED',
+  purchase: (id, { before, restored }) =>
+    !restored.purchases.has(id) || restored.refunded.get(id) !== before.refunded.get(id),
+  all(id, { before, restored }) {
+    const [was, is] = [before.payments.get(id), restored.payments.get(id)]
+    if (restored.purchases.has(id)) return was?.refunded !== is?.refunded
+    return before.purchases.get(id) === 'COMPLETED' && was?.refunded !== was?.amount
+  },
 }
+
+const returnedOf = (holds: string[] = []) => holds.filter((status) => status === 'RETURNED').length
 
 /** The purchases that the reconciler must name. */
 export function expectedToDiffer(part: Part | 'all', books: Restored): Set<string> {
