@@ -20,7 +20,7 @@ describe('the state of Kafka', function () {
   before(async () => {
     broker = await startBroker()
     admin = await connectAdmin(broker.brokers)
-    // A broker that has just created a topic may not know it yet.
+    // A broker that is busy may not answer in time, whether it has made them or not.
     await waitFor('the topics', async () => {
       await admin.createTopics(topics.map((name) => ({ name, partitions: 1 })))
       return true

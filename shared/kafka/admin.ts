@@ -1,3 +1,4 @@
+import { waitFor } from '../runtime/wait-for.ts'
 import { openTool } from './tool.ts'
 import { AssignerProtocol, ConfigResourceTypes } from './vendor.ts'
 
@@ -45,6 +46,17 @@ export async function connectAdmin(brokers: string[], options: { retries?: numbe
     )
   }
 
+  /** The ids of the brokers that lead the partitions of each topic, in the order of the partitions. */
+  async function leaders(topics: readonly string[]): Promise<Map<string, number[]>> {
+    const found = await admin.fetchTopicMetadata({ topics: [...topics] })
+    return new Map(
+      found.topics.map(({ name, partitions }) => {
+        const sorted = [...partitions].sort((a, b) => a.partitionId - b.partitionId)
+        return [name, sorted.map(({ leader }) => leader)]
+      }),
+    )
+  }
+
   return {
     /** Rejects unless the broker answers for its cluster. */
     async probe(): Promise<void> {
@@ -53,10 +65,11 @@ export async function connectAdmin(brokers: string[], options: { retries?: numbe
 
     listTopics: (): Promise<string[]> => admin.listTopics(),
 
-    /** Creates topics; one that exists is left as it is. Resolves when each partition has a leader. */
+    /** Creates topics; one that exists is left as it is. Resolves when the broker knows the leader of each partition. */
     async createTopics(topics: NewTopic[]): Promise<void> {
       await admin.createTopics({
-        waitForLeaders: true,
+        // kafkajs gives up at a topic that the broker does not know yet, and looks at none that exists.
+        waitForLeaders: false,
         timeout: changeMs,
         topics: topics.map(({ name, partitions, settings = {} }) => ({
           topic: name,
@@ -64,18 +77,12 @@ export async function connectAdmin(brokers: string[], options: { retries?: numbe
           configEntries: entriesOf(settings),
         })),
       })
+      const names = topics.map(({ name }) => name)
+      const areLed = async () => [...(await leaders(names)).values()].flat().every((id) => id >= 0)
+      await waitFor('the leaders of the topics', areLed, changeMs)
     },
 
-    /** The ids of the brokers that lead the partitions of each topic, in the order of the partitions. */
-    async leaders(topics: readonly string[]): Promise<Map<string, number[]>> {
-      const found = await admin.fetchTopicMetadata({ topics: [...topics] })
-      return new Map(
-        found.topics.map(({ name, partitions }) => {
-          const sorted = [...partitions].sort((a, b) => a.partitionId - b.partitionId)
-          return [name, sorted.map(({ leader }) => leader)]
-        }),
-      )
-    },
+    leaders,
 
     deleteTopics: (names: string[]): Promise<void> =>
       admin.deleteTopics({ topics: names, timeout: changeMs }),

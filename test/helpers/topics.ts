@@ -41,7 +41,7 @@ export async function createTestTopics({
   const prefix = `test-${randomBytes(4).toString('hex')}-`
   const admin = await connectAdmin(kafkaBrokers)
   const names = topics.map((topic) => prefix + topic)
-  // A broker that has just created a topic may not know it yet.
+  // A broker that is busy may not answer in time, whether it has made them or not.
   await waitFor('the topics', async () => {
     await admin.createTopics(
       topics.map((topic) => ({
