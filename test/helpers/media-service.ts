@@ -108,10 +108,15 @@ export async function startMedia() {
   }
 
   async function send(form: FormData, token?: string, api = base): Promise<Answer> {
+    // Written at once: between two pieces this process may stand still, and so be a client that is too slow.
+    const encoded = new Response(form)
     const response = await fetch(`${api}/media/upload`, {
       method: 'POST',
-      body: form,
-      ...(token && { headers: { authorization: `Bearer ${token}` } }),
+      body: await encoded.arrayBuffer(),
+      headers: {
+        'content-type': encoded.headers.get('content-type') ?? '',
+        ...(token && { authorization: `Bearer ${token}` }),
+      },
     })
     return { status: response.status, body: (await response.json()) as MediaBody }
   }
