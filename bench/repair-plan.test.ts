@@ -69,6 +69,7 @@ function differing(
     problems: problemsOf(one, false),
     saga: saga ?? ended,
     settled: new Set(settled.map((step) => `${one.id}/${step}`)),
+    lostProducts: new Set(),
   }
 }
 
@@ -215,6 +216,14 @@ describe('a repair plan', () => {
     assert.match(String(told(differs)), /a refund has put its stock back/)
     one.payment?.refunds.splice(0, 1, { ...refund, product_ids: [] })
     assert.deepEqual(told(differs), ['reserveStock', 'ask'])
+  })
+
+  it('leaves to a person a purchase of which a product is lost with its stock', () => {
+    const lost = differing(without(captured, 'hold'))
+
+    const withoutProduct = { ...lost, lostProducts: new Set([product_id]) }
+    assert.match(String(told(withoutProduct)), /no stock to reserve/)
+    assert.deepEqual(told({ ...lost, lostProducts: new Set([newId()]) }), ['reserveStock', 'ask'])
   })
 
   it('repairs what it has a place for, however many others need a decision, and counts the rest', () => {

@@ -22,6 +22,8 @@ export type Differing = {
   saga: Saga
   /** The commands that participants have answered, or refuse for good. */
   settled: ReadonlySet<string>
+  /** Products of its lines that the database of products does not have. */
+  lostProducts: ReadonlySet<string>
 }
 export type Item = { purchaseId: string; differs: string[]; actions: Action[] }
 /** A purchase that needs a decision by a person. */
@@ -128,7 +130,7 @@ function ofStray({ order, payment, holds, ledger }: PurchaseRecords, saga: Saga)
   return kept.map((reference) => ({ act: 'refund', reference }))
 }
 
-function ofCompleted(known: Known, { settled }: Differing): Decision {
+function ofCompleted(known: Known, { settled, lostProducts }: Differing): Decision {
   const { id, order, payment, holds, ledger } = known
   const actions: Action[] = []
   if (holds.length === 0) {
@@ -137,6 +139,9 @@ function ofCompleted(known: Known, { settled }: Differing): Decision {
       ({ status, product_ids }) => status !== 'FAILED' && product_ids.length > 0,
     )
     if (isPutBack) return person('a refund has put its stock back: only its holds are lost')
+    if (known.purchase.lines.some(({ product_id }) => lostProducts.has(product_id))) {
+      return person('a product of it is lost: there is no stock to reserve')
+    }
     actions.push(command('reserveStock'))
   } else if (holds.some(({ status }) => status === 'RELEASED')) {
     return person('its stock was released: decide whether the customer still gets it')

@@ -4,7 +4,6 @@ import type { RecordUrls } from './records.ts'
 
 /** To each database, for all purchases that are repaired at once. */
 const connections = 4
-const participants = ['product', 'order', 'payment'] as const
 
 type InboxRow = { command_id: string; answer: string | null; undone: boolean }
 /** What a participant has answered: `done`, or why not; null: nothing yet. */
@@ -24,7 +23,8 @@ export function connectRepairRecords(urls: RecordUrls) {
     return pool
   }
   const purchase = connect(urls.purchase)
-  const inboxes = participants.map((name) => connect(urls[name]))
+  const product = connect(urls.product)
+  const inboxes = [product, connect(urls.order), connect(urls.payment)]
 
   return {
     /** The answers to these commands, by command id: those that an inbox knows. */
@@ -39,6 +39,14 @@ export function connectRepairRecords(urls: RecordUrls) {
         }
       }
       return found
+    },
+
+    /** Those of these products that are not there. */
+    async lostProducts(ids: string[]): Promise<Set<string>> {
+      if (ids.length === 0) return new Set()
+      const text = 'SELECT id FROM products WHERE id = ANY($1::uuid[])'
+      const { rows } = await product.query<{ id: string }>(text, [ids])
+      return new Set(ids).difference(new Set(rows.map(({ id }) => id)))
     },
 
     /** A purchase as it was accepted. Throws when it is not there. */

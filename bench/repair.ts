@@ -26,7 +26,7 @@ const repairsAtOnce = 8
 const commandIdsOf = (id: string) =>
   commandNames.map((name) => commandId(id, commandSteps[name].step))
 
-/** Adds what Temporal and the inboxes say of purchases that differ. */
+/** Adds what Temporal, the inboxes and the products say of purchases that differ. */
 async function lookInto(
   wrong: Wrong[],
   sagas: Sagas,
@@ -35,13 +35,16 @@ async function lookInto(
   const ids = wrong.map(({ one }) => one.id)
   const read = await sagas.read(ids, 0)
   const answers = await records.answersTo(ids.flatMap(commandIdsOf))
+  const toReserve = wrong.filter(({ one }) => one.holds.length === 0)
+  const bought = toReserve.flatMap(({ one }) => one.purchase?.lines ?? [])
+  const lostProducts = await records.lostProducts(bought.map(({ product_id }) => product_id))
   return wrong.map(({ one, problems }) => {
     const known = commandIdsOf(one.id).filter((id) => {
       const answer = answers.get(id)
       return answer && (answer.undone || answer.outcome !== null)
     })
     const saga = read.get(one.id) ?? { state: 'missing' as const }
-    return { one, problems, saga, settled: new Set(known) }
+    return { one, problems, saga, settled: new Set(known), lostProducts }
   })
 }
 

@@ -10,7 +10,7 @@ import { requestRefunds, untilRefundsEnded } from '../refunds.ts'
 import { openRig, type Rig } from '../rig.ts'
 import type { Result } from '../run-drill.ts'
 import { type BackupFigures, backUpAtWork, type RoundFigures, restoreRound } from './round.ts'
-import { buySteadily } from './steady.ts'
+import { addPlenty, buySteadily } from './steady.ts'
 
 type Restored = Part | 'all'
 
@@ -87,8 +87,10 @@ export async function runRestores(
     async function restoreAged(minutes: number): Promise<void> {
       const folder = folderOf('aged')
       const backup = await judge(`a backup, and ${minutes} min of purchases`, async (rig) => {
+        // The backup has these, and lacks those of the rigs after it.
+        const products = await addPlenty(rig)
         const taken = await backUpRefunded(rig, folder)
-        await buySteadily(rig, minutes, signal)
+        await buySteadily(rig, { minutes, products }, signal)
         return taken
       })
       for (const part of backup ? wanted : []) {

@@ -156,7 +156,7 @@ export async function restoreRound(
   const named = namedBy(report)
   const open = part === 'all' ? underWay(restored) : new Set<string>()
   requireSame(rig, `restore ${part}`, named.difference(open), expected.difference(open))
-  rig.say(`${expected.size} purchases differ; the plan ${plan.id} repairs ${plan.items.length}`)
+  rig.say(`${named.size} purchases differ; the plan ${plan.id} repairs ${plan.items.length}`)
 
   await requireRefused(rig, addresses, 'another-plan')
   let left = named

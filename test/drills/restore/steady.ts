@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { inParallel } from '../../../bench/in-parallel.ts'
 import { buyUntilAnswered } from '../../../scripts/stack/buy-until-answered.ts'
 import type { Customer } from '../../../scripts/stack/shop-client.ts'
+import type { Product } from '../../../shared/contracts/product.ts'
 import { defaultMethods, patienceMs, plenty } from '../buyers.ts'
 import { partsOf, requestRefund, untilRefundsEnded } from '../refunds.ts'
 import type { Rig } from '../rig.ts'
@@ -19,17 +20,24 @@ const maxOpen = 100
 const endedWithinMs = 600_000
 const reportEveryMs = 5 * 60_000
 
+/** Products that do not run out. */
+export async function addPlenty(rig: Rig): Promise<Product[]> {
+  const { addProduct } = await rig.buyers()
+  return inParallel(Array.from({ length: productCount }), 4, () => addProduct(plenty))
+}
+
 type Sold = { id: string; customer: Customer }
 
 /**
- * Buys for so many minutes, a purchase a second: of products that do not run out, by all methods. Some are cancelled, and
+ * Buys these products for so many minutes, a purchase a second, by all methods. Some are cancelled, and
  * some refunded, whole or in part. Everything has ended when it resolves.
  */
-export async function buySteadily(rig: Rig, minutes: number, signal?: AbortSignal): Promise<void> {
-  const { customers, addProduct, nextBody } = await rig.buyers()
-  const products = await inParallel(Array.from({ length: productCount }), 4, () =>
-    addProduct(plenty),
-  )
+export async function buySteadily(
+  rig: Rig,
+  { minutes, products }: { minutes: number; products: Product[] },
+  signal?: AbortSignal,
+): Promise<void> {
+  const { customers, nextBody } = await rig.buyers()
   const toRefund: Sold[] = []
   const inFlight = new Set<Promise<void>>()
   const counts = { bought: 0, refunds: 0 }
