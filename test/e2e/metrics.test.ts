@@ -81,7 +81,7 @@ describe('the metrics of a shop at work', function () {
       () => undefined,
       (error: Error) => error,
     )
-    assert.deepEqual(missing, [], `${failed?.cause}`)
+    assert.deepEqual(missing, [], failed?.cause ? `${failed.cause}` : undefined)
   }
 
   before(async () => {
