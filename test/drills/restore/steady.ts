@@ -74,7 +74,7 @@ export async function buySteadily(
   for (let index = 0; passedMs() < minutes * 60_000; index++) {
     const nextAt = Date.now() + 1_000 / perSecond
     const buying = buyOne(index)
-      .catch((error: Error) => rig.require(false, `a buyer gave up: ${error.message}`))
+      .catch((error: Error) => rig.require(false, `a buyer stopped: ${error.message}`))
       .finally(() => inFlight.delete(buying))
     inFlight.add(buying)
     if (toRefund.length > refundAfter) await refundNext()
