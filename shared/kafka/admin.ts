@@ -68,7 +68,7 @@ export async function connectAdmin(brokers: string[], options: { retries?: numbe
     /** Creates topics; one that exists is left as it is. Resolves when the broker knows the leader of each partition. */
     async createTopics(topics: NewTopic[]): Promise<void> {
       await admin.createTopics({
-        // kafkajs gives up at a topic that the broker does not know yet, and looks at none that exists.
+        // kafkajs fails on a topic that the broker does not know yet, and looks at none that exists.
         waitForLeaders: false,
         timeout: changeMs,
         topics: topics.map(({ name, partitions, settings = {} }) => ({

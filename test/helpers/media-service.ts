@@ -108,7 +108,7 @@ export async function startMedia() {
   }
 
   async function send(form: FormData, token?: string, api = base): Promise<Answer> {
-    // Written at once: between two pieces this process may stand still, and so be a client that is too slow.
+    // Written at once: between two pieces this process may be paused, and so be a client that is too slow.
     const encoded = new Response(form)
     const response = await fetch(`${api}/media/upload`, {
       method: 'POST',
