@@ -1,12 +1,10 @@
-import type { Customer } from '../../scripts/stack/shop-client.ts'
 import type { Profile, Project } from './project.ts'
+import type { ShopContext } from './shop-checks.ts'
 
 /** What the checks share. */
-export type Context = {
+export type Context = ShopContext & {
   project: Project
   profile: Profile
   measure: boolean
   log(line: string): void
-  /** Of the first check that buys, for those after it. */
-  shop?: { customer: Customer; productId: string; purchaseId: string }
 }

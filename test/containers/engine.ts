@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tied } from '../../scripts/stack/run-command.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 import { cgroup, runFolder } from './enter.ts'
+import { useNetwork } from './network.ts'
 import type { Parts } from './parts.ts'
 
 export type Engine = Awaited<ReturnType<typeof startEngine>>
@@ -14,17 +15,6 @@ const checkout = join(import.meta.dirname, '../..')
 const startDeadlineMs = 60_000
 const stopDeadlineMs = 30_000
 const maxBuildCache = '4GB'
-
-/** Waits for the network that the process outside attaches, and asks its name server. */
-async function useNetwork(): Promise<void> {
-  await waitFor('the network', async () =>
-    (await readFile('/proc/net/dev', 'utf8')).includes('tap0:'),
-  )
-  const resolver = join(runFolder, 'resolv.conf')
-  await writeFile(resolver, 'nameserver 10.0.2.3\n')
-  await run('mount', ['--make-rprivate', '/'])
-  await run('mount', ['--bind', resolver, '/etc/resolv.conf'])
-}
 
 /**
  * Starts Docker Engine in the namespaces of this process. Its images are kept in `data`; containers, volumes and

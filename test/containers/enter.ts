@@ -12,9 +12,9 @@ import type { Parts } from './parts.ts'
  */
 
 /** Of every container. It outlives a test that is killed, so the next test removes it. */
-export const cgroup = 'saga-compose-test'
+export const cgroup = 'saga-containers'
 /** Sockets and records of the running engine. Short, because a socket's path has a limit. */
-export const runFolder = '/tmp/saga-compose-test'
+export const runFolder = '/tmp/saga-containers'
 /** No test takes as long; one that does is ended. */
 const deadlineMs = 45 * 60_000
 
@@ -34,14 +34,14 @@ async function exitCode(child: ChildProcess): Promise<number> {
 }
 
 /**
- * Runs a program of this folder in new namespaces, with a way out to the machine's network. Resolves with its exit
+ * Runs a program of this checkout in new namespaces, with a way out to the machine's network. Resolves with its exit
  * code.
  */
 export async function runInside(parts: Parts, program: string, input: unknown): Promise<number> {
   await removeLeftOvers()
   const bin = join(parts.engine, 'usr/bin')
   const flags = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const command = [process.execPath, join(import.meta.dirname, program), JSON.stringify(input)]
+  const command = [process.execPath, program, JSON.stringify(input)]
   const [file, args] = tied('unshare', [...flags, '--', join(bin, 'tini'), '--', ...command])
   const inside = spawn(file, args, { stdio: 'inherit' })
   const stop = () => inside.kill('SIGKILL')

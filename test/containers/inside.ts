@@ -32,7 +32,8 @@ try {
   log(`Docker Engine ${engine.version}`)
   await makeImages(engine, parts, (image) => log(`made ${image}`))
   const project = await openProject(engine, profile, folder)
-  const context: Context = { project, profile, measure, log }
+  const urls = { shop: 'http://localhost', mail: 'http://localhost:8025' }
+  const context: Context = { project, profile, measure, log, urls }
   if (!upgrade) await buildShop(context)
   for (const [title, check] of upgrade ? upgradeSteps : steps) {
     try {

@@ -40,7 +40,7 @@ try {
   const versions = { temporal: version('temporalio/server'), temporalUi: version('temporalio/ui') }
   const parts = await collectParts(versions, log)
   log('everything that the engine and the images are made of is there')
-  process.exitCode = await runInside(parts, 'inside.ts', {
+  process.exitCode = await runInside(parts, join(import.meta.dirname, 'inside.ts'), {
     parts,
     data,
     profile,

@@ -1,12 +1,15 @@
 #!/bin/bash
-# In a new data folder, makes a superuser with the password POSTGRES_PASSWORD and runs the scripts that are mounted, on a
-# server that only its own socket reaches. Then becomes the server, with the arguments of the container.
+# In a new data folder, makes a superuser with the password POSTGRES_PASSWORD, or that in the file POSTGRES_PASSWORD_FILE,
+# and runs the scripts that are mounted, on a server that only its own socket reaches. Then becomes the server, with the
+# arguments of the container.
 set -euo pipefail
 [ "${1:0:1}" != - ] || set -- postgres "$@"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  mkdir -p "$PGDATA"
   chmod 700 "$PGDATA"
+  password=${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}
   initdb --encoding=UTF8 --auth-local=trust --auth-host=scram-sha-256 --username=postgres \
-    --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") > /dev/null
+    --pwfile=<(printf '%s\n' "$password") > /dev/null
   echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >> "$PGDATA/postgresql.conf"
   pg_ctl --wait --silent --options="-c listen_addresses=''" start
