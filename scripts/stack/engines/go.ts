@@ -16,7 +16,8 @@ async function findGo(log: Log): Promise<string> {
   return join(dir, 'go', 'bin', 'go')
 }
 
-const buildFlags = ['-trimpath', '-ldflags=-s -w']
+const linkFlags = '-s -w'
+const buildFlags = ['-trimpath', `-ldflags=${linkFlags}`]
 const buildEnv = { GOTOOLCHAIN: 'local', CGO_ENABLED: '0' }
 
 /** Builds a program of a Go module into `bin` of a folder. The module cache and proxy are the machine's own. */
@@ -36,6 +37,22 @@ export async function goBuild(
   const go = await findGo(log)
   const args = ['build', ...buildFlags, '-mod=readonly', '-o', `${join(dir, 'bin')}/`, program]
   await run(go, args, { cwd: folder, env: buildEnv })
+}
+
+/**
+ * Builds the program of a folder outside the checkout, whose go.mod names direct requirements only: the others, and
+ * their checksums, are added there. `variables` are texts in the program that its own build would set.
+ */
+export async function goBuildHere(
+  folder: string,
+  file: string,
+  variables: Record<string, string>,
+  log: Log,
+): Promise<void> {
+  const set = Object.entries(variables).map(([name, value]) => ` -X ${name}=${value}`)
+  const flags = ['-trimpath', `-ldflags=${linkFlags}${set.join('')}`, '-mod=mod']
+  const args = ['build', ...flags, '-o', file, '.']
+  await run(await findGo(log), args, { cwd: folder, env: buildEnv })
 }
 
 /** The folder of a module's source in the machine's module cache, which is not written to. */

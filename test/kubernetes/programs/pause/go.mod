@@ -1,0 +1,3 @@
+module saga.example/pause
+
+go 1.24.0
