@@ -9,6 +9,7 @@ import { baseEnv } from '../environment.ts'
 import type { Log } from '../log.ts'
 import { probeTcp } from '../probe.ts'
 import { pipInstall } from '../run-command.ts'
+import { dropUnusedIndexes } from './temporal-indexes.ts'
 
 const version = '1.9.1'
 const dynamicConfig = join(import.meta.dirname, '../../../temporal/dynamic-config.json')
@@ -55,4 +56,7 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
   return [{ name: 'temporal', kind: 'engine', command, args, env, cwd: dir, ports, probe }]
 }
 
-export const setUp = (stack: StackInfo) => setUpTemporal(stack.urls.temporal)
+export async function setUp(stack: StackInfo): Promise<void> {
+  await setUpTemporal(stack.urls.temporal)
+  await dropUnusedIndexes(stack)
+}
