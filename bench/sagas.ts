@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, Connection, type ConnectionLike } from '@temporalio/client'
+import { Client, type ConnectionLike } from '@temporalio/client'
 import { defaultPayloadConverter } from '@temporalio/common'
 import type { PurchaseEnded, RefundEnded } from '../shared/contracts/events.ts'
 import { purchaseIdOf, purchaseWorkflowId, refundWorkflowId } from '../shared/contracts/ids.ts'
+import { connectToTemporal } from '../temporal/connect.ts'
 import { namespace } from '../temporal/setup.ts'
 import type * as workflows from '../workflows/index.ts'
 import { inParallel } from './in-parallel.ts'
@@ -35,7 +36,7 @@ export type Sagas = Awaited<ReturnType<typeof connectSagas>>
 
 /** Reads the sagas of a Temporal server. */
 export async function connectSagas(address: string) {
-  const connection = await Connection.connect({ address })
+  const connection = await connectToTemporal(address)
   const { workflow } = new Client({ connection, namespace })
 
   async function* idsOf(

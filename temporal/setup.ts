@@ -1,4 +1,4 @@
-import { Connection } from '@temporalio/client'
+import type { Connection } from '@temporalio/client'
 import {
   customerId,
   failedStep,
@@ -8,6 +8,7 @@ import {
   refundStatus,
 } from '../shared/contracts/search-attributes.ts'
 import { waitFor } from '../shared/runtime/wait-for.ts'
+import { connectToTemporal } from './connect.ts'
 
 /** The shop's namespace. Closed purchases stay readable in the Web UI for a month. */
 export const namespace = 'shop'
@@ -37,7 +38,7 @@ async function registerNamespace(connection: Connection): Promise<void> {
 
 /** Registers the namespace and its search attributes; does nothing where they are. */
 export async function setUpTemporal(address: string): Promise<void> {
-  const connection = await Connection.connect({ address })
+  const connection = await connectToTemporal(address)
   try {
     await registerNamespace(connection)
     // A server that is busy may not know at once what it has registered.

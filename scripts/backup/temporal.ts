@@ -1,9 +1,10 @@
 import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
-import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client'
+import { Client, WorkflowNotFoundError } from '@temporalio/client'
 import { purchaseIdOf } from '../../shared/contracts/ids.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
+import { connectToTemporal } from '../../temporal/connect.ts'
 import { namespace } from '../../temporal/setup.ts'
 import type { StackInfo } from '../stack/client.ts'
 import { connectDatabase } from './databases.ts'
@@ -56,9 +57,7 @@ export async function endOutdatedSagas(
   stack: Pick<StackInfo, 'ports' | 'secrets' | 'urls'>,
 ): Promise<number> {
   await using open = new AsyncDisposableStack()
-  const connection = open.adopt(await Connection.connect({ address: stack.urls.temporal }), (it) =>
-    it.close(),
-  )
+  const connection = open.adopt(await connectToTemporal(stack.urls.temporal), (it) => it.close())
   const purchases = open.adopt(await connectDatabase(stack, 'purchase_db'), (it) => it.end())
   const { workflow } = new Client({ connection, namespace })
   const listed = await waitFor(

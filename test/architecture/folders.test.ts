@@ -69,6 +69,16 @@ describe('the folders', () => {
     assert.deepEqual(told(), [])
   })
 
+  it('connect tools to Temporal in one file, whose connections end their retries when they close', () => {
+    const connecting = files.filter((file) => /\bConnection\.(?:connect|lazy)\(/.test(textOf(file)))
+
+    assert.deepEqual(
+      connecting.filter((file) => !file.endsWith('folders.test.ts')).sort(),
+      // Services have the SDK's native connection, which retries in another way.
+      ['temporal/connect.ts'],
+    )
+  })
+
   it('use the launcher by its interface, except for its own commands and tests', async () => {
     const users = files.filter((file) => !/^(?:scripts|scripts\/stack|test)$/.test(folderOf(file)))
     const used = new Set(

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { Client, Connection } from '@temporalio/client'
+import { Client } from '@temporalio/client'
 import { openShop, type Shop } from '../../bench/load.ts'
 import { printReport, reconcile } from '../../bench/reconcile.ts'
 import { addressesOf } from '../../scripts/stack/addresses.ts'
 import { expectStatus } from '../../scripts/stack/shop-client.ts'
 import { purchaseWorkflowId } from '../../shared/contracts/ids.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
+import { connectToTemporal } from '../../temporal/connect.ts'
 import { namespace } from '../../temporal/setup.ts'
 import { type OwnStack, startOwnStack } from '../helpers/own-stack.ts'
 
@@ -108,7 +109,7 @@ describe('purchases that are cancelled', function () {
   })
 
   it('by ending their sagas from outside end all the same', async () => {
-    const connection = await Connection.connect({ address: own.stack.urls.temporal })
+    const connection = await connectToTemporal(own.stack.urls.temporal)
     const { workflow } = new Client({ connection, namespace })
     const ids = await Promise.all(Array.from({ length: 8 }, buy))
     await Promise.all(

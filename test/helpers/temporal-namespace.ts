@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { Client, Connection } from '@temporalio/client'
+import { Client } from '@temporalio/client'
+import { connectToTemporal } from '../../temporal/connect.ts'
 import { searchAttributes } from '../../temporal/setup.ts'
 import { testStack } from './stack.ts'
 
@@ -9,7 +10,7 @@ const retentionSeconds = 24 * 60 * 60
 export async function createTestNamespace() {
   const { urls } = await testStack()
   const namespace = `test-${randomBytes(6).toString('hex')}`
-  const connection = await Connection.connect({ address: urls.temporal })
+  const connection = await connectToTemporal(urls.temporal)
   await connection.workflowService.registerNamespace({
     namespace,
     workflowExecutionRetentionPeriod: { seconds: retentionSeconds as never },

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Connection } from '@temporalio/client'
 import { stringify } from 'yaml'
 import { waitFor } from '../../../shared/runtime/wait-for.ts'
+import { connectToTemporal } from '../../../temporal/connect.ts'
 import { setUpTemporal } from '../../../temporal/setup.ts'
 import type { StackInfo } from '../client.ts'
 import type { ProcessSpec } from '../engine.ts'
@@ -57,10 +57,7 @@ async function createSchemas(stack: StackInfo, server: string, password: string)
 }
 
 async function probeFrontend(port: number): Promise<void> {
-  const connection = await Connection.connect({
-    address: `127.0.0.1:${port}`,
-    connectTimeout: 2000,
-  })
+  const connection = await connectToTemporal(`127.0.0.1:${port}`, 2_000)
   await connection.close()
 }
 

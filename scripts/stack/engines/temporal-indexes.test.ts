@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Connection } from '@temporalio/client'
+import { connectToTemporal } from '../../../temporal/connect.ts'
 import { namespace, searchAttributes } from '../../../temporal/setup.ts'
 import { testStack } from '../../../test/helpers/stack.ts'
 
@@ -32,7 +32,7 @@ async function readTables<T>(sql: string): Promise<T[]> {
 /** The column of a search attribute: the server gives each the next that is free, in an order by chance. */
 async function columnOf(attribute: string): Promise<string> {
   const { urls } = await testStack()
-  const connection = await Connection.connect({ address: urls.temporal })
+  const connection = await connectToTemporal(urls.temporal)
   try {
     const { config } = await connection.workflowService.describeNamespace({ namespace })
     const aliases = Object.entries(config?.customSearchAttributeAliases ?? {})

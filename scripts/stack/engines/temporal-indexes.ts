@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Connection } from '@temporalio/client'
+import { connectToTemporal } from '../../../temporal/connect.ts'
 import { namespace } from '../../../temporal/setup.ts'
 import type { StackInfo } from '../client.ts'
 
@@ -17,7 +17,7 @@ const searched = [
 
 /** The columns that keep the search attributes of the shop, such as `Keyword01`. */
 async function columnsInUse(address: string): Promise<string[]> {
-  const connection = await Connection.connect({ address })
+  const connection = await connectToTemporal(address)
   try {
     const { config } = await connection.workflowService.describeNamespace({ namespace })
     return Object.keys(config?.customSearchAttributeAliases ?? {})

@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Connection } from '@temporalio/client'
+import { connectToTemporal } from '../../../temporal/connect.ts'
 import { setUpTemporal } from '../../../temporal/setup.ts'
 import { cached } from '../cache.ts'
 import type { StackInfo } from '../client.ts'
@@ -43,10 +43,7 @@ export async function prepare(stack: StackInfo, log: Log): Promise<ProcessSpec[]
   ]
   const probe = async () => {
     await probeTcp(port)
-    const connection = await Connection.connect({
-      address: stack.urls.temporal,
-      connectTimeout: 2000,
-    })
+    const connection = await connectToTemporal(stack.urls.temporal, 2_000)
     await connection.close()
   }
   const command = join(await install(log), 'bin', 'temporal')
