@@ -1,10 +1,9 @@
-import type { Profile, Project } from './project.ts'
+import type { Project } from './project.ts'
 import type { ShopContext } from './shop-checks.ts'
 
 /** What the checks share. */
 export type Context = ShopContext & {
   project: Project
-  profile: Profile
   measure: boolean
   log(line: string): void
 }

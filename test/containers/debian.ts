@@ -32,9 +32,15 @@ export async function enginePackages(log: Log): Promise<string> {
   })
 }
 
+/** What the published slim image of Debian does not have either, and what a container makes itself. */
+const leftOut = [
+  ...['dev/*', 'var/cache/apt/*', 'var/lib/apt/*/*'],
+  ...['locale', 'doc', 'man', 'info'].map((name) => `usr/share/${name}/*`),
+].map((path) => `--exclude=./${path}`)
+
 /** A tar file with the least Debian that packages can be installed in. Its certificates are this machine's. */
 export async function baseSystem(engine: string, log: Log): Promise<string> {
-  const dir = await cached(`debian-${baseRelease}-1`, log, async (fresh) => {
+  const dir = await cached(`debian-${baseRelease}-2`, log, async (fresh) => {
     const root = join(fresh, 'root')
     const options = ['--variant=minbase', '--include=ca-certificates', `--keyring=${debianKeyring}`]
     const env = { DEBOOTSTRAP_DIR: join(engine, 'usr/share/debootstrap') }
@@ -42,8 +48,7 @@ export async function baseSystem(engine: string, log: Log): Promise<string> {
     await run(program, [...options, baseRelease, root, await debianMirror()], { env })
     await rm(join(root, 'etc/resolv.conf'), { force: true })
     await run('cp', ['/etc/ssl/certs/ca-certificates.crt', join(root, 'etc/ssl/certs/')])
-    const left = ['--exclude=./dev/*', '--exclude=./var/cache/apt/*', '--exclude=./var/lib/apt/*/*']
-    await run('tar', [...left, '-C', root, '-cf', join(fresh, 'base.tar'), '.'])
+    await run('tar', [...leftOut, '-C', root, '-cf', join(fresh, 'base.tar'), '.'])
     await rm(root, { recursive: true })
   })
   return join(dir, 'base.tar')

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { cp, glob, mkdir, readFile, rm, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { run } from '../../scripts/stack/run-command.ts'
 import type { Engine } from './engine.ts'
 import { runFolder } from './enter.ts'
@@ -9,6 +9,7 @@ import type { Parts } from './parts.ts'
 const checkout = join(import.meta.dirname, '../..')
 const standIns = join(import.meta.dirname, 'stand-ins')
 const label = 'stand-in'
+const markOf = `{{index .Config.Labels "${label}"}}`
 const base = 'debian:bookworm-slim'
 
 /** What an image contains besides its folder in stand-ins/, by the name that it has in the Dockerfile. */
@@ -88,15 +89,18 @@ export async function makeImages(engine: Engine, parts: Parts, log: (line: strin
   const inspect = (image: string, format: string) =>
     docker('image', 'inspect', '--format', format, image).catch(() => '')
 
-  if (!(await inspect(base, '{{.Id}}'))) {
-    await docker('import', '--change', 'CMD ["bash"]', parts.base, base)
+  // A folder in the cache is named after its version.
+  const version = basename(dirname(parts.base))
+  if ((await inspect(base, markOf)) !== version) {
+    const changes = ['CMD ["bash"]', `LABEL ${label}=${version}`].flatMap((it) => ['--change', it])
+    await docker('import', ...changes, parts.base, base)
     log(base)
   }
 
   async function make(image: string, folder: string, files: Content, under: string) {
     const source = join(standIns, folder)
     const mark = await fingerprint(source, files, await inspect(under, '{{.Id}}'))
-    if ((await inspect(image, `{{index .Config.Labels "${label}"}}`)) === mark) return
+    if ((await inspect(image, markOf)) === mark) return
     const context = join(runFolder, 'context')
     await cp(source, context, { recursive: true })
     for (const [name, path] of Object.entries(files)) {
@@ -113,7 +117,7 @@ export async function makeImages(engine: Engine, parts: Parts, log: (line: strin
   for (const image of await pinnedImages()) {
     const [name = ''] = image.split(':')
     const content = known[name]
-    if (!content) throw new Error(`${image} has no stand-in in scripts/containers/`)
+    if (!content) throw new Error(`${image} has no stand-in in test/containers/`)
     const under = name === 'node' || name === 'traefik' ? base : 'stand-in/engines'
     await make(image, content.folder, content.files, under)
   }

@@ -33,7 +33,7 @@ try {
   await makeImages(engine, parts, (image) => log(`made ${image}`))
   const project = await openProject(engine, profile, folder)
   const urls = { shop: 'http://localhost', mail: 'http://localhost:8025' }
-  const context: Context = { project, profile, measure, log, urls }
+  const context: Context = { project, measure, log, urls }
   if (!upgrade) await buildShop(context)
   for (const [title, check] of upgrade ? upgradeSteps : steps) {
     try {

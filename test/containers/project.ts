@@ -8,6 +8,9 @@ import { runFolder } from './enter.ts'
 export type Project = Awaited<ReturnType<typeof openProject>>
 export type Profile = 'light' | 'full'
 
+/** What `docker compose config` prints, as far as it is read. */
+type Config = { services: Record<string, { volumes?: { type: string; source?: string }[] }> }
+
 const name = 'shop'
 /** As the services listen inside, by name. */
 const httpPorts = {
@@ -58,7 +61,14 @@ export async function openProject({ docker }: Engine, profile: Profile, folder: 
     up: (...words: string[]) =>
       compose('up', '--detach', '--wait', '--wait-timeout', '300', ...words),
     async volumes(): Promise<string[]> {
-      return lines(await docker('volume', 'ls', '--quiet'))
+      return lines(await docker('volume', 'ls', '--quiet')).sort()
+    },
+    /** Those that the file names for the services of the profile. */
+    async namedVolumes(): Promise<string[]> {
+      const { services }: Config = JSON.parse(await compose('config', '--format', 'json'))
+      const mounts = Object.values(services).flatMap(({ volumes }) => volumes ?? [])
+      const named = mounts.filter(({ type }) => type === 'volume')
+      return [...new Set(named.map(({ source }) => `${name}_${source}`))].sort()
     },
     /** Kills the first process of a container from outside, as a crash would: the engine starts it again. */
     async kill(service: string): Promise<void> {

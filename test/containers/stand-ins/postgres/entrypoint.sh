@@ -4,9 +4,10 @@
 # arguments of the container.
 set -euo pipefail
 [ "${1:0:1}" != - ] || set -- postgres "$@"
+# At each start, as the published image does: Kubernetes gives a folder to a group, and then no server starts in it.
+mkdir -p "$PGDATA"
+chmod 700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  mkdir -p "$PGDATA"
-  chmod 700 "$PGDATA"
   password=${POSTGRES_PASSWORD:-$(cat "${POSTGRES_PASSWORD_FILE:-/dev/null}")}
   initdb --encoding=UTF8 --auth-local=trust --auth-host=scram-sha-256 --username=postgres \
     --pwfile=<(printf '%s\n' "$password") > /dev/null
