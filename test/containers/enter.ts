@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, readlink, rm, rmdir } from 'node:fs/promises'
+import { readdir, readFile, readlink, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tied } from '../../scripts/stack/run-command.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
@@ -28,6 +28,15 @@ async function hasOwnNetwork(unshare: ChildProcess): Promise<string> {
   return String(pid)
 }
 
+/** The command after which a shell on this machine is inside. `unshare` itself is not, its child is. */
+async function wayInside(unshare: number | undefined): Promise<string> {
+  const children = `/proc/${unshare}/task/${unshare}/children`
+  const child = await waitFor('the first process', async () =>
+    Number(await readFile(children, 'utf8')),
+  )
+  return `nsenter --target ${child} --net --mount --pid`
+}
+
 async function exitCode(child: ChildProcess): Promise<number> {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   return child.exitCode ?? 1
@@ -35,9 +44,14 @@ async function exitCode(child: ChildProcess): Promise<number> {
 
 /**
  * Runs a program of this checkout in new namespaces, with a way out to the machine's network. Resolves with its exit
- * code.
+ * code. With `keep`, it may run for as long as it likes, and the way inside is printed.
  */
-export async function runInside(parts: Parts, program: string, input: unknown): Promise<number> {
+export async function runInside(
+  parts: Parts,
+  program: string,
+  input: unknown,
+  { keep = false } = {},
+): Promise<number> {
   await removeLeftOvers()
   const bin = join(parts.engine, 'usr/bin')
   const flags = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
@@ -45,10 +59,11 @@ export async function runInside(parts: Parts, program: string, input: unknown): 
   const [file, args] = tied('unshare', [...flags, '--', join(bin, 'tini'), '--', ...command])
   const inside = spawn(file, args, { stdio: 'inherit' })
   const stop = () => inside.kill('SIGKILL')
-  const deadline = setTimeout(stop, deadlineMs)
+  const deadline = keep ? undefined : setTimeout(stop, deadlineMs)
   process.once('SIGINT', stop).once('SIGTERM', stop)
   try {
     const pid = await hasOwnNetwork(inside)
+    if (keep) console.log(`to enter: ${await wayInside(inside.pid)}`)
     const options = ['--configure', '--mtu=1500', '--disable-host-loopback', pid, 'tap0']
     const [slirp, slirpArgs] = tied(join(bin, 'slirp4netns'), options)
     const libraries = join(parts.engine, 'usr/lib/x86_64-linux-gnu')

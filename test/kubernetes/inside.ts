@@ -4,7 +4,7 @@ import type { Parts } from '../containers/parts.ts'
 import { addOns } from './add-ons.ts'
 import { openCluster } from './cluster.ts'
 import type { Context } from './context.ts'
-import { openKubeadm, startControlPlane } from './control-plane.ts'
+import { kubeconfig, openKubeadm, startControlPlane } from './control-plane.ts'
 import { createDaemons, logFolder } from './daemons.ts'
 import { writeImages } from './images.ts'
 import { prepareMachine } from './machine.ts'
@@ -27,10 +27,12 @@ export type Input = {
   file: string
   /** Where the logs of a run that failed are kept. */
   failed: string
+  /** Whether the cluster stays up after the last step, or the first that failed. */
+  keep: boolean
   startedAt: number
 }
 
-const { work, parts, node, data, file, failed, startedAt }: Input = JSON.parse(
+const { work, parts, node, data, file, failed, keep, startedAt }: Input = JSON.parse(
   process.argv[2] ?? '',
 )
 const log = (line: string) =>
@@ -41,6 +43,7 @@ async function takeSteps(): Promise<boolean> {
   const env = await nodeEnv(parts, node)
   const daemons = await createDaemons(env)
   const cluster = openCluster(env)
+  let succeeded = false
   try {
     await startContainerd(parts, node, daemons, cluster.containerdIsUp)
     await cluster.importImages(file)
@@ -52,13 +55,24 @@ async function takeSteps(): Promise<boolean> {
     await copyManifests()
     await addOns(cluster, kubeadm)
     log('the node is ready')
-    return await runSteps({ cluster, log, urls: { shop: '', mail: '' } })
+    succeeded = await runSteps({ cluster, log, urls: { shop: '', mail: '' } })
   } catch (error) {
     console.error(error)
-    return false
-  } finally {
-    await daemons.stop()
   }
+  if (!succeeded) await keepLogs()
+  if (keep) {
+    log(`kept until Ctrl-C: KUBECONFIG=${kubeconfig('super-admin')} ${node.kubernetes}/kubectl`)
+    await new Promise(() => {})
+  }
+  await daemons.stop()
+  return succeeded
+}
+
+async function keepLogs(): Promise<void> {
+  await rm(failed, { recursive: true, force: true })
+  await cp(logFolder, failed, { recursive: true })
+  await cp('/var/log/pods', join(failed, 'pods'), { recursive: true }).catch(() => {})
+  log(`the logs are in ${failed}`)
 }
 
 async function runSteps(context: Context): Promise<boolean> {
@@ -83,11 +97,4 @@ if (work === 'images') {
   log('the images are written')
   process.exit(0)
 }
-const succeeded = await takeSteps()
-if (!succeeded) {
-  await rm(failed, { recursive: true, force: true })
-  await cp(logFolder, failed, { recursive: true })
-  await cp('/var/log/pods', join(failed, 'pods'), { recursive: true }).catch(() => {})
-  log(`the logs are in ${failed}`)
-}
-process.exit(succeeded ? 0 : 1)
+process.exit((await takeSteps()) ? 0 : 1)

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { cacheDir } from '../../scripts/stack/cache.ts'
 import { takeLock } from '../../scripts/stack/lock.ts'
 import { runInside } from '../containers/enter.ts'
@@ -14,6 +15,7 @@ import { collectNodeParts } from './parts.ts'
  * the occasion, and uses the shop. docs/kubernetes-test.md tells what it shows.
  */
 
+const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } })
 const missing = await missingRequirements()
 if (missing.length > 0) {
   console.error(`NOT RUN: Kubernetes can be tested here with ${missing.join(', ')}`)
@@ -39,7 +41,9 @@ try {
   log('everything that the node and the images are made of is there')
   const input = { parts, node, data, file, failed, startedAt }
   for (const work of ['images', 'steps'] as const) {
-    process.exitCode = await runInside(parts, program, { ...input, work } satisfies Input)
+    const keep = values.keep && work === 'steps'
+    const all: Input = { ...input, work, keep }
+    process.exitCode = await runInside(parts, program, all, { keep })
     if (process.exitCode !== 0) break
   }
 } finally {
