@@ -6,22 +6,24 @@ import { composeProgram } from './compose-program.ts'
 import { run } from './stack/run-command.ts'
 
 /*
- * `npm run compose-check`: docker-compose.yml as Docker Compose itself reads it, with every profile and secrets made
- * for the occasion. No Docker engine is needed, and where no Docker Compose is new enough, one is fetched into the
- * cache.
+ * `npm run compose-check`: docker-compose.yml as Docker Compose itself reads it, alone and with clusters of engines, with
+ * every profile and secrets made for the occasion. No Docker engine is needed, and where no Docker Compose is new
+ * enough, one is fetched into the cache.
  */
 
 type Program = { command: string; args: string[]; env: Record<string, string> }
 
 const checkout = join(import.meta.dirname, '..')
 const profiles = ['full', 'light', 'full,bench']
+const cluster = ['--file', 'docker-compose.yml', '--file', 'deploy/cluster/docker-compose.yml']
 
-/** What docs/compose.md asks for: `start_interval`, and dependencies that are not required. */
-const oldest = { major: 2, minor: 24 }
+/** What docs/cluster.md asks for: `start_interval`, dependencies that are not required, and `!override`. */
+const oldest = [2, 24, 4]
 
 function isNewEnough(version: string): boolean {
-  const [, major = 0, minor = 0] = (/^v?(\d+)\.(\d+)/.exec(version) ?? []).map(Number)
-  return major > oldest.major || (major === oldest.major && minor >= oldest.minor)
+  const found = (/^v?(\d+)\.(\d+)\.(\d+)/.exec(version) ?? []).slice(1).map(Number)
+  const differing = oldest.findIndex((number, index) => found[index] !== number)
+  return differing === -1 || (found[differing] ?? 0) > (oldest[differing] ?? 0)
 }
 
 /** Of the machine: the plugin of Docker, or the program. */
@@ -63,9 +65,11 @@ async function check(program: Program): Promise<void> {
     const secrets = join(dir, 'env')
     const none = join(dir, 'none')
     await Promise.all([writeFile(secrets, composeEnv()), writeFile(none, '')])
+    const config = ['--env-file', secrets, 'config', '--quiet']
     for (const COMPOSE_PROFILES of profiles) {
-      await compose(program, ['--env-file', secrets, 'config', '--quiet'], { COMPOSE_PROFILES })
-      console.log(`docker-compose.yml with ${COMPOSE_PROFILES}: good`)
+      await compose(program, config, { COMPOSE_PROFILES })
+      await compose(program, [...cluster, ...config], { COMPOSE_PROFILES })
+      console.log(`docker-compose.yml with ${COMPOSE_PROFILES}, also of clusters: good`)
     }
     const accepted = await compose(program, ['--env-file', none, 'config', '--quiet']).then(
       () => true,

@@ -20,6 +20,8 @@ export function composeSecrets(): Record<string, string> {
       databases.map((name) => [`${name.toUpperCase()}_DB_PASSWORD`, postgres[name]]),
     ),
     TEMPORAL_DB_PASSWORD: randomBytes(24).toString('base64url'),
+    // For deploy/cluster/ only.
+    REPLICATOR_PASSWORD: randomBytes(24).toString('base64url'),
     MINIO_ACCESS_KEY: minio.accessKey,
     MINIO_SECRET_KEY: minio.secretKey,
     JWT_VERIFY_KEYS: JSON.stringify({ [jwt.kid]: jwt.publicKey }),

@@ -6,21 +6,24 @@ import { databases } from '../../prisma/databases.ts'
 import { type StackInfo, stackUrls } from '../../scripts/stack/client.ts'
 import { baseEnv } from '../../scripts/stack/environment.ts'
 import { resolvePorts } from '../../scripts/stack/ports.ts'
+import type { StackProfile } from '../../scripts/stack/profile.ts'
 import { serviceEnv } from '../../scripts/stack/service-env.ts'
 import type { serviceNames } from '../../scripts/stack/services.ts'
+import { resolveClusterFile } from './cluster-file.ts'
 import { type ComposeService, freshEnv, resolveComposeFile } from './compose-file.ts'
 
-/** docker-compose.yml and the native stack as they are with the same secrets. */
-export async function openBothStacks() {
+/** The compose files of a profile and its native stack, as they are with the same secrets. */
+export async function openBothStacks(profile: StackProfile = 'single') {
   const env = freshEnv()
-  const file = await resolveComposeFile(env)
+  const file = await (profile === 'cluster' ? resolveClusterFile : resolveComposeFile)(env)
   const ports = resolvePorts(0, {})
   const [kid = '', publicKey = ''] = Object.entries(JSON.parse(env.JWT_VERIFY_KEYS ?? ''))[0] ?? []
   const passwords = databases.map((name) => [name, env[`${name.toUpperCase()}_DB_PASSWORD`]])
   const stack: StackInfo = {
     dataDir: await mkdtemp(join(tmpdir(), 'drift-')),
     ports,
-    urls: stackUrls(ports),
+    urls: stackUrls(ports, profile),
+    profile,
     secrets: {
       postgres: { ...Object.fromEntries(passwords), postgres: env.POSTGRES_PASSWORD },
       minio: { accessKey: env.MINIO_ACCESS_KEY ?? '', secretKey: env.MINIO_SECRET_KEY ?? '' },

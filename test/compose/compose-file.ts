@@ -19,6 +19,7 @@ export type ComposeService = {
   networks: string[] | Record<string, { ipv4_address: string }>
   healthcheck?: { test?: string[]; disable?: boolean; interval?: string; start_interval?: string }
   restart?: string
+  stop_signal?: string
   mem_limit?: string
   cap_drop?: string[]
   security_opt?: string[]
@@ -52,7 +53,8 @@ function interpolate(text: string, env: Record<string, string>): string {
   )
 }
 
-function interpolateAll(value: unknown, env: Record<string, string>): unknown {
+/** The same in every text of a file. */
+export function interpolateAll(value: unknown, env: Record<string, string>): unknown {
   if (typeof value === 'string') return interpolate(value, env)
   if (Array.isArray(value)) return value.map((item) => interpolateAll(item, env))
   if (value === null || typeof value !== 'object') return value

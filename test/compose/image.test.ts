@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { checkout, readDocument } from '../docs/markdown.ts'
-import { freshEnv, isOurs, resolveComposeFile } from './compose-file.ts'
+import { resolveClusterFile } from './cluster-file.ts'
+import { freshEnv, isOurs } from './compose-file.ts'
 
 /** Of the stage that the others begin with. */
 const manifests = ['package.json', 'package-lock.json', '.npmrc']
@@ -44,7 +45,7 @@ describe('the image', () => {
     dockerfile = await readDocument('Dockerfile')
     const runtime = dockerfile.slice(dockerfile.indexOf(' AS runtime'))
     copied = [...runtime.matchAll(/^COPY (?:--from=build )?\S+ (\S+)$/gm)].map(([, to = '']) => to)
-    const { services } = await resolveComposeFile(freshEnv())
+    const { services } = await resolveClusterFile(freshEnv())
     const ours = Object.values(services).filter(isOurs)
     entries = [
       ...new Set(

@@ -71,6 +71,8 @@ export async function startEngine(parts: Parts, data: string) {
   return {
     version,
     docker,
+    /** With which the programs of Docker find this engine. */
+    client,
     async close(): Promise<void> {
       await removeAll()
       await docker('image', 'prune', '--force')

@@ -55,16 +55,25 @@ function contents(parts: Parts): Record<string, { folder: string; files: Content
     },
     'mailhog/mailhog': { folder: 'mailhog', files: { MailHog: parts.mailhog } },
     'obsidiandynamics/kafdrop': { folder: 'kafdrop', files: {} },
+    'edoburu/pgbouncer': {
+      folder: 'pgbouncer',
+      files: {
+        program: join(parts.pgbouncer, 'usr/sbin/pgbouncer'),
+        libraries: join(parts.pgbouncer, 'usr/lib/x86_64-linux-gnu'),
+      },
+    },
   }
 }
 
-/** The images that docker-compose.yml and the Dockerfile name, without the shop's own. */
+/** The images that the compose files of the shop and the Dockerfile name, without the shop's own. */
 export async function pinnedImages(): Promise<string[]> {
-  const compose = await readFile(join(checkout, 'docker-compose.yml'), 'utf8')
-  const dockerfile = await readFile(join(checkout, 'Dockerfile'), 'utf8')
+  const read = (path: string) => readFile(join(checkout, path), 'utf8')
+  const [compose, cluster, dockerfile] = await Promise.all(
+    ['docker-compose.yml', 'deploy/cluster/docker-compose.yml', 'Dockerfile'].map(read),
+  )
   const named = [
-    ...[...compose.matchAll(/^ +image: (\S+)$/gm)].map(([, image = '']) => image),
-    ...[...dockerfile.matchAll(/^FROM (\S+:\S+)/gm)].map(([, image = '']) => image),
+    ...[...`${compose}${cluster}`.matchAll(/^ +image: (\S+)$/gm)].map(([, image = '']) => image),
+    ...[...`${dockerfile}`.matchAll(/^FROM (\S+:\S+)/gm)].map(([, image = '']) => image),
   ]
   return [...new Set(named)].filter((image) => !image.startsWith('saga-orchestration:'))
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { buildShop, steps } from './checks.ts'
+import { clusterSteps } from './cluster.ts'
 import type { Context } from './context.ts'
 import { startEngine } from './engine.ts'
 import { makeImages } from './images.ts'
@@ -15,13 +16,16 @@ type Input = {
   profile: Profile
   measure: boolean
   upgrade: boolean
+  cluster: boolean
   startedAt: number
 }
 
-const { parts, data, profile, measure, upgrade, startedAt }: Input = JSON.parse(
+const { parts, data, profile, measure, upgrade, cluster, startedAt }: Input = JSON.parse(
   process.argv[2] ?? '',
 )
 const folder = upgrade ? shopFolder : join(import.meta.dirname, '../..')
+const files = ['docker-compose.yml', ...(cluster ? ['deploy/cluster/docker-compose.yml'] : [])]
+const chosen = upgrade ? upgradeSteps : cluster ? clusterSteps : steps
 const log = (line: string) =>
   console.log(`${String(Math.round((Date.now() - startedAt) / 1000)).padStart(4)} s  ${line}`)
 
@@ -31,11 +35,11 @@ const engine = await startEngine(parts, data)
 try {
   log(`Docker Engine ${engine.version}`)
   await makeImages(engine, parts, (image) => log(`made ${image}`))
-  const project = await openProject(engine, profile, folder)
+  const project = await openProject(engine, profile, folder, files)
   const urls = { shop: 'http://localhost', mail: 'http://localhost:8025' }
   const context: Context = { project, measure, log, urls }
   if (!upgrade) await buildShop(context)
-  for (const [title, check] of upgrade ? upgradeSteps : steps) {
+  for (const [title, check] of chosen) {
     try {
       await check(context)
       passed++

@@ -14,12 +14,15 @@ import { missingRequirements } from './requirements.ts'
 
 const { values } = parseArgs({
   options: {
-    profile: { type: 'string', default: 'light' },
+    profile: { type: 'string' },
     measure: { type: 'boolean', default: false },
     upgrade: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
   },
 })
-const { profile, measure, upgrade } = values
+const { measure, upgrade, cluster } = values
+// A cluster of Redis nodes has replicas in `full` only.
+const { profile = cluster ? 'full' : 'light' } = values
 if (!['light', 'full'].includes(profile)) throw new Error('--profile is light or full')
 
 const missing = await missingRequirements()
@@ -46,6 +49,7 @@ try {
     profile,
     measure,
     upgrade,
+    cluster,
     startedAt,
   })
 } finally {

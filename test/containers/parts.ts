@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { composeProgram } from '../../scripts/compose-program.ts'
 import { cached } from '../../scripts/stack/cache.ts'
+import { pgbouncerPackage } from '../../scripts/stack/cluster/pgbouncer-program.ts'
 import { goBuild } from '../../scripts/stack/engines/go.ts'
 import * as kafka from '../../scripts/stack/engines/kafka.ts'
 import * as minio from '../../scripts/stack/engines/minio.ts'
@@ -47,6 +48,7 @@ export async function collectParts(versions: { temporal: string; temporalUi: str
     traefik: join(await traefik.install(log), 'bin/traefik'),
     mailhog: join(await mailhog(log), 'bin/MailHog'),
     minio: join(await minio.install(log), 'bin/minio'),
+    pgbouncer: await pgbouncerPackage(log),
     temporalUi: await buildTemporalUi(versions.temporalUi, log),
     temporal: await buildTemporalServer(versions.temporal, log),
   }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { composeEnv } from '../../scripts/compose-env.ts'
+import { run } from '../../scripts/stack/run-command.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
 import type { Engine } from './engine.ts'
 import { runFolder } from './enter.ts'
@@ -24,14 +25,21 @@ const httpPorts = {
   mail: 3008,
 }
 
-/** The docker-compose.yml of a folder as one project of the engine, with secrets made for the occasion. */
-export async function openProject({ docker }: Engine, profile: Profile, folder: string) {
+/** Compose files of a folder as one project of the engine, with secrets made for the occasion. */
+export async function openProject(
+  { docker, client }: Engine,
+  profile: Profile,
+  folder: string,
+  files: string[],
+) {
   const envFile = join(runFolder, 'secrets')
   const env = composeEnv().replace(/^COMPOSE_PROFILES=.*$/m, `COMPOSE_PROFILES='${profile}'`)
   await writeFile(envFile, env, { mode: 0o600 })
 
-  const file = join(folder, 'docker-compose.yml')
-  const options = ['--project-name', name, '--file', file, '--env-file', envFile]
+  const options = [
+    ...['--project-name', name, '--env-file', envFile],
+    ...files.flatMap((file) => ['--file', join(folder, file)]),
+  ]
   const compose = (...words: string[]) => docker('compose', ...options, ...words)
   const lines = (text: string) => text.split('\n').filter((line) => line)
 
@@ -60,6 +68,15 @@ export async function openProject({ docker }: Engine, profile: Profile, folder: 
     /** Starts what does not run and waits until all is healthy; throws if something is not within five minutes. */
     up: (...words: string[]) =>
       compose('up', '--detach', '--wait', '--wait-timeout', '300', ...words),
+    /** Runs a script of the folder that uses Docker Compose. */
+    script: (path: string) =>
+      run('sh', [join(folder, path)], {
+        env: { ...client, COMPOSE_PROJECT_NAME: name, COMPOSE_ENV_FILES: envFile },
+      }),
+    /** Kills every process of a container, which then stays down. */
+    async lose(service: string): Promise<void> {
+      await docker('kill', ...(await containers(service)))
+    },
     async volumes(): Promise<string[]> {
       return lines(await docker('volume', 'ls', '--quiet')).sort()
     },

@@ -28,6 +28,13 @@ const packages = [
 /** How PgBouncer is run: with the arguments that come before its own. */
 export type Program = { command: string; args: string[] }
 
+/** The folder in the cache that Debian's package and its libraries are unpacked into. */
+export function pgbouncerPackage(log: Log): Promise<string> {
+  return cached(`pgbouncer-${release}-1`, log, (fresh) =>
+    unpackDebian(fresh, { [release]: packages }),
+  )
+}
+
 /** The machine's own PgBouncer if it is new enough, else Debian's package, which is not installed. */
 export async function findPgbouncer(log: Log): Promise<Program> {
   const output = await run('pgbouncer', ['--version']).catch(() => '')
@@ -35,9 +42,7 @@ export async function findPgbouncer(log: Log): Promise<Program> {
   if (major > oldest.major || (major === oldest.major && minor >= oldest.minor)) {
     return { command: 'pgbouncer', args: [] }
   }
-  const dir = await cached(`pgbouncer-${release}-1`, log, (fresh) =>
-    unpackDebian(fresh, { [release]: packages }),
-  ).catch((cause) => {
+  const dir = await pgbouncerPackage(log).catch((cause) => {
     const hint = `install PgBouncer ${oldest.major}.${oldest.minor} or newer`
     throw new Error(`${hint}: Debian's package cannot be had`, { cause })
   })
