@@ -2,7 +2,7 @@
 import type { WorkflowExecuteInput, WorkflowInterceptorsFactory } from '@temporalio/workflow'
 
 /** Under which the interceptors of client and activities pass a trace on. */
-const header = '_tracer-data'
+export const traceHeader = '_tracer-data'
 
 /**
  * Hands the trace that started a workflow to its activities. Nothing but one header is copied: no span is made in
@@ -15,8 +15,8 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
     inbound: [
       {
         execute(input, next) {
-          const value = input.headers[header]
-          if (value) trace = { [header]: value }
+          const value = input.headers[traceHeader]
+          if (value) trace = { [traceHeader]: value }
           return next(input)
         },
       },

@@ -1,6 +1,6 @@
 type SpanOptions = {
   kind?: 'internal' | 'client' | 'consumer'
-  /** The W3C `traceparent` of what caused it. Without one, the span that is running here. */
+  /** The W3C `traceparent` of what caused it, empty if it has none. Without `parent`, the span that is running here. */
   parent?: string | undefined
   /** Whether the span begins a trace of its own that links to `parent`, which is long over. */
   isLate?: boolean
@@ -9,11 +9,11 @@ type SpanOptions = {
 
 /** What the code of the shop does with traces. `shared/telemetry/` is the one implementation. */
 export type Tracing = {
-  /** Does work in a span, which ends with it and notes its error. */
+  /** Does work in a span, which ends with it and notes its error. Without one if the trace is not kept. */
   span<T>(name: string, options: SpanOptions, work: () => Promise<T>): Promise<T>
   /** Names the span that is running, which an instrumentation began. */
   name(name: string): void
-  /** The W3C `traceparent` of the span that is running. */
+  /** The W3C `traceparent` of the span that is running; undefined without one, as if the trace is not kept. */
   current(): string | undefined
   /** Does work as a part of what another process began. */
   within<T>(traceparent: string, work: () => T): T

@@ -17,14 +17,10 @@ import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
 import { IORedisInstrumentation } from '@opentelemetry/instrumentation-ioredis'
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
 import { Resource } from '@opentelemetry/resources'
-import {
-  BatchSpanProcessor,
-  NodeTracerProvider,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-} from '@opentelemetry/sdk-trace-node'
+import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node'
 import type { Tracing } from '../runtime/tracing.ts'
 import type { TelemetryConfig } from './config.ts'
+import { createKeeps, KeptContexts, keptSpan, sampler } from './kept.ts'
 
 /** What is asked every few seconds and belongs to no purchase. */
 const ignored = /^\/(health|metrics|problems)(\/|$)/
@@ -44,9 +40,7 @@ export function startTracing(service: string, config: TelemetryConfig): Tracing 
   const exporter = new OTLPTraceExporter({ url, timeoutMillis: exportDeadlineMs })
   const provider = new NodeTracerProvider({
     resource: new Resource({ 'service.name': service, 'process.pid': process.pid }),
-    sampler: new ParentBasedSampler({
-      root: new TraceIdRatioBasedSampler(config.OTEL_TRACES_SAMPLER_ARG),
-    }),
+    sampler,
     spanProcessors: [
       new BatchSpanProcessor(exporter, {
         maxQueueSize: maxWaiting,
@@ -55,8 +49,11 @@ export function startTracing(service: string, config: TelemetryConfig): Tracing 
       }),
     ],
   })
-  provider.register({ propagator: new W3CTraceContextPropagator() })
-  instrument()
+  provider.register({
+    propagator: new W3CTraceContextPropagator(),
+    contextManager: new KeptContexts(),
+  })
+  instrument(createKeeps(config.OTEL_TRACES_SAMPLER_ARG))
   const tracer = trace.getTracer('shop')
 
   const contextOf = (traceparent: string): Context =>
@@ -65,6 +62,7 @@ export function startTracing(service: string, config: TelemetryConfig): Tracing 
   return {
     async span(name, { kind = 'internal', parent, isLate = false, attributes = {} }, work) {
       const cause = parent === undefined ? context.active() : contextOf(parent)
+      if (!keptSpan(cause)) return context.with(ROOT_CONTEXT, work)
       const linked = isLate ? trace.getSpanContext(cause) : undefined
       const span = tracer.startSpan(
         name,
@@ -88,6 +86,7 @@ export function startTracing(service: string, config: TelemetryConfig): Tracing 
     },
     name: (name) => void trace.getActiveSpan()?.updateName(name),
     current() {
+      if (!keptSpan(context.active())) return undefined
       const carrier: { traceparent?: string } = {}
       propagation.inject(context.active(), carrier)
       return carrier.traceparent
@@ -108,12 +107,12 @@ export function startTracing(service: string, config: TelemetryConfig): Tracing 
  * Patches the libraries, which are CommonJS: loaded here once, they are the same objects for every later import. So no
  * loader hooks are needed, which would also read every source file of the shop.
  */
-function instrument(): void {
+function instrument(keeps: ReturnType<typeof createKeeps>): void {
   registerInstrumentations({
     instrumentations: [
       new HttpInstrumentation({
-        ignoreIncomingRequestHook: ({ url = '' }) => ignored.test(url),
-        requireParentforOutgoingSpans: true,
+        ignoreIncomingRequestHook: (request) => ignored.test(request.url ?? '') || !keeps(request),
+        ignoreOutgoingRequestHook: () => !keptSpan(context.active()),
       }),
       new GrpcInstrumentation(),
       new PgInstrumentation({ requireParentSpan: true }),

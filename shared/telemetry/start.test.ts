@@ -31,7 +31,7 @@ describe('the traces of a process', function () {
 
     const { inside, outside } = await run({
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
-      OTEL_TRACES_SAMPLER_ARG: '1',
+      TRACEPARENT: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     })
     await receiver.close()
 
@@ -45,17 +45,19 @@ describe('the traces of a process', function () {
     assert.equal(outside?.trace_id, undefined)
   })
 
-  it('are kept for a share of them only', async () => {
+  it('are not kept if the one who began the trace does not keep it, and log lines name none', async () => {
     const spans: ReceivedSpan[] = []
     const receiver = await receiveSpans(0, async (received) => void spans.push(...received))
 
-    const { modules } = await run({
+    const { modules, inside } = await run({
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
-      OTEL_TRACES_SAMPLER_ARG: '0',
+      OTEL_TRACES_SAMPLER_ARG: '1',
+      TRACEPARENT: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
     })
     await receiver.close()
 
     assert.equal(modules?.loaded, true)
+    assert.equal(inside?.trace_id, undefined)
     assert.deepEqual(spans, [])
   })
 

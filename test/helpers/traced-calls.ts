@@ -12,8 +12,9 @@ import { tracing } from '../../shared/runtime/tracing.ts'
 import { startThingServer } from './thing-server.ts'
 
 /*
- * A process that calls itself in one span: by HTTP, by gRPC, and with a message whose first attempt fails. Then it
- * handles the same message as one that was sent two minutes ago.
+ * A process that calls itself in one span, which TRACEPARENT has begun: by HTTP, by gRPC, and with a message whose first
+ * attempt fails. Then it handles the same message as one that was sent two minutes ago, and at last it is called by HTTP
+ * from outside of every trace.
  */
 const logger = pino({ level: 'silent' })
 const open = new AsyncDisposableStack()
@@ -50,18 +51,23 @@ async function handle(headers: Record<string, string>, sentAt: number): Promise<
   await finish(readMessage('replies', 0, sent), sent)
 }
 
-let headers: Record<string, string> = { command: 'reserveStock', purchase_id: newId() }
-await tracing()?.span('work', {}, async () => {
-  await new Promise((resolve, reject) => {
+const callThings = () =>
+  new Promise((resolve, reject) => {
     get(`${things.url}/api/v1/things/${newId()}`, (answer) => {
       answer.resume().once('end', resolve)
     }).once('error', reject)
   })
+
+let headers: Record<string, string> = { command: 'reserveStock', purchase_id: newId() }
+await tracing()?.span('work', { parent: process.env.TRACEPARENT }, async () => {
+  await callThings()
   await auth.Authenticate({ access_token: 'a token' })
   headers = withTrace({ headers }).headers
   await handle(headers, Date.now())
 })
 await handle(headers, Date.now() - 120_000)
+await callThings()
 
 await open.disposeAsync()
 await tracing()?.close()
+process.stdout.write(JSON.stringify(headers))

@@ -5,8 +5,8 @@ import { createLogger } from '../../shared/runtime/logger.ts'
 import { tracing } from '../../shared/runtime/tracing.ts'
 
 /*
- * A process as the services are: it loads one of them, works in a span and outside, and says whether OpenTelemetry was
- * loaded.
+ * A process as the services are: it loads one of them, works in a span of the trace that TRACEPARENT has begun and
+ * outside, and says whether OpenTelemetry was loaded.
  */
 await import('../../services/purchase/main.ts')
 const logger = createLogger('traced', 'info')
@@ -14,9 +14,8 @@ const work = async () => {
   logger.info('inside')
   throw new TypeError('no such thing')
 }
-await (tracing()?.span('work', { attributes: { purchase_id: 'p1' } }, work) ?? work()).catch(
-  () => undefined,
-)
+const options = { parent: process.env.TRACEPARENT, attributes: { purchase_id: 'p1' } }
+await (tracing()?.span('work', options, work) ?? work()).catch(() => undefined)
 logger.info('outside')
 const files = Object.keys(createRequire(import.meta.url).cache)
 // The API alone is a part of prom-client.

@@ -22,6 +22,8 @@ export async function prepare(stack: StackInfo): Promise<ProcessSpec[]> {
     ...baseEnv(),
     ...nodeEnv,
     ...traceEnv(stack),
+    // It begins no trace: who calls it does, and says nothing of one that is not kept.
+    OTEL_TRACES_SAMPLER_ARG: '0',
     HTTP_HOST: '127.0.0.1',
     HTTP_PORT: `${port}`,
     PROVIDER_KEY: listOf(key, stack.secrets.accepted?.providerKey),

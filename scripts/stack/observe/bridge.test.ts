@@ -64,7 +64,8 @@ describe('what receives spans for Zipkin', function () {
       env: {
         PATH: process.env.PATH,
         OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-        OTEL_TRACES_SAMPLER_ARG: '1',
+        OTEL_TRACES_SAMPLER_ARG: '0',
+        TRACEPARENT: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
       },
       timeout: 60_000,
     })
@@ -73,7 +74,8 @@ describe('what receives spans for Zipkin', function () {
     const work = spans.find(({ name }) => name === 'work')
     assert.ok(work)
     assert.equal(work.localEndpoint.serviceName, 'helpers')
-    assert.ok(!('parentId' in work) && !('kind' in work))
+    assert.equal(work.parentId, 'b'.repeat(16))
+    assert.ok(!('kind' in work))
     const messages = spans.filter(({ kind }) => kind === 'CONSUMER')
     const of = (traceId: string) => messages.filter((span) => span.traceId === traceId)
     assert.deepEqual(
@@ -82,7 +84,8 @@ describe('what receives spans for Zipkin', function () {
     )
     assert.ok(of(work.traceId).some(({ tags }) => tags.error === 'Error: not yet'))
     const [late] = messages.filter(({ traceId }) => traceId !== work.traceId)
-    assert.equal(late?.tags.linked_trace_id, work.traceId)
+    assert.ok(late && !('parentId' in late))
+    assert.equal(late.tags.linked_trace_id, work.traceId)
     for (const { duration, timestamp } of spans) assert.ok(duration >= 1 && timestamp > 1e15)
   })
 })

@@ -1,6 +1,7 @@
 import type { WorkflowClientInterceptor } from '@temporalio/client'
 import type { ActivityInterceptorsFactory } from '@temporalio/worker'
 import { tracing } from '../../../shared/runtime/tracing.ts'
+import { traceHeader } from '../../../workflows/trace-header.ts'
 
 export type TemporalInterceptors = {
   client: WorkflowClientInterceptor[]
@@ -9,14 +10,31 @@ export type TemporalInterceptors = {
 
 /**
  * The spans of starts and of each attempt of an activity. Their headers reach the activities by
- * `workflows/trace-header.ts`. None, and nothing loaded, if the process makes no traces.
+ * `workflows/trace-header.ts`. None where the trace is not kept, and nothing is loaded if the process makes no traces.
  */
 export async function createTemporalInterceptors(): Promise<TemporalInterceptors> {
-  if (!tracing()) return { client: [], activity: [] }
+  const traces = tracing()
+  if (!traces) return { client: [], activity: [] }
   const { OpenTelemetryActivityInboundInterceptor, OpenTelemetryWorkflowClientInterceptor } =
     await import('@temporalio/interceptors-opentelemetry')
+  const traced = new OpenTelemetryWorkflowClientInterceptor()
   return {
-    client: [new OpenTelemetryWorkflowClientInterceptor()],
-    activity: [(activity) => ({ inbound: new OpenTelemetryActivityInboundInterceptor(activity) })],
+    client: [
+      {
+        startWithDetails: (input, next) =>
+          traces.current() ? traced.startWithDetails(input, next) : next(input),
+      },
+    ],
+    activity: [
+      (activity) => {
+        const traced = new OpenTelemetryActivityInboundInterceptor(activity)
+        return {
+          inbound: {
+            execute: (input, next) =>
+              traceHeader in input.headers ? traced.execute(input, next) : next(input),
+          },
+        }
+      },
+    ],
   }
 }
