@@ -28,6 +28,8 @@ const usage = `npm run drill -- all|guards|upgrade|soak|restore|rotate-keys|clus
 [--only NAME,…] [--replicas N,…] [--json FILE]`
 const defaultPurchases = 100
 const restorePurchases = 40
+/** Of the purchases that one violation is about. */
+const maxPrinted = 20
 const soakMinutes = 60
 const checkout = join(import.meta.dirname, '../..')
 const mocha = join(checkout, 'node_modules/mocha/bin/mocha.js')
@@ -151,7 +153,10 @@ function printTable(results: Result[]): void {
   console.log(`\n${formatTable([[...head, 'recovery p50 ms', 'p99 ms', 'violations'], ...rows])}`)
   for (const { drill, seed, violations } of results) {
     for (const { what, purchaseIds } of violations) {
-      console.log(`\n${drill} seed ${seed}: ${what}\n  ${purchaseIds.join(' ')}`)
+      const more = purchaseIds.length - maxPrinted
+      const ids = purchaseIds.slice(0, maxPrinted).join(' ')
+      const rest = more > 0 ? ` and ${more} more, which --json has` : ''
+      console.log(`\n${drill} seed ${seed}: ${what}\n  ${ids}${rest}`)
     }
   }
 }
