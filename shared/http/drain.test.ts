@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
 import { z } from 'zod'
 import type { Routes } from '../contracts/route.ts'
 import { createMetrics } from '../runtime/metrics.ts'
 import { waitFor } from '../runtime/wait-for.ts'
+import { closeListener, trackConnections } from './drain.ts'
 import { startHttpServer } from './server.ts'
 
 const Answer = z.object({ ok: z.boolean() })
@@ -134,5 +136,30 @@ describe('a server that drains', () => {
       ['keep-alive', 'close'],
     )
     await closed
+  })
+
+  it('answers a request that came while the process stood still', async () => {
+    const server = createServer((_, response) => response.end('ok'))
+    const connections = trackConnections(server)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    const answers = text(socket)
+    const find = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+    socket.write(find)
+    await once(socket, 'data')
+
+    await closeListener(server, connections, {
+      // Then the next look at what is silent is due before anything is read.
+      onClosed: () =>
+        setImmediate(() => {
+          socket.write(find)
+          const until = performance.now() + 1_000
+          while (performance.now() < until);
+        }),
+      overdue: () => false,
+    })
+
+    assert.equal((await answers).match(/200 OK/g)?.length, 2)
   })
 })

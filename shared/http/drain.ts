@@ -28,14 +28,16 @@ export async function closeListener(
     TcpServer.prototype.close.call(server, () => resolve())
   })
   onClosed()
-  const closing = setInterval(() => {
+  function closeSilent(): void {
     const silentSince = performance.now() - silentMs
     for (const [socket, { running, since, bytesRead }] of connections) {
       const silent = running === 0 && socket.bytesRead === bytesRead && since < silentSince
       if (silent) socket.destroy()
     }
     if (overdue()) server.closeAllConnections()
-  }, pollMs)
+  }
+  // After this turn has read what came: a process that stood still would take a request that waits for silence.
+  const closing = setInterval(() => setImmediate(closeSilent), pollMs)
   await closed
   clearInterval(closing)
   server.close()
