@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run, tied } from '../../scripts/stack/run-command.ts'
 import { waitFor } from '../../shared/runtime/wait-for.ts'
@@ -20,6 +20,7 @@ type Pod = {
 }
 
 const namespace = 'shop'
+const folder = join(runFolder, 'applied')
 
 /** What an operator does with kubectl, in the namespace of the shop. */
 export function openCluster(env: Record<string, string>) {
@@ -55,7 +56,8 @@ export function openCluster(env: Record<string, string>) {
 
     /** Creates objects from a file or from their text. */
     async write(verb: 'apply' | 'create', name: string, content: string): Promise<void> {
-      const file = join(runFolder, name)
+      const file = join(folder, name)
+      await mkdir(folder, { recursive: true })
       await writeFile(file, content, { mode: 0o600 })
       await kubectl(verb, '--filename', file)
     },

@@ -47,6 +47,8 @@ state = "/run/containerd"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${pauseImage}"
   disable_apparmor = true
+  # Without a capability that root in a container may lack, no process can be made safer from the OOM killer.
+  restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "${plugins}"
     conf_dir = "${networks}"
