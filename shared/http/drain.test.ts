@@ -138,7 +138,7 @@ describe('a server that drains', () => {
     await closed
   })
 
-  it('answers a request that came while the process stood still', async () => {
+  it('answers a request that came while the process was stalled', async () => {
     const server = createServer((_, response) => response.end('ok'))
     const connections = trackConnections(server)
     server.listen(0, '127.0.0.1')

@@ -36,7 +36,7 @@ export async function closeListener(
     }
     if (overdue()) server.closeAllConnections()
   }
-  // After this turn has read what came: a process that stood still would take a request that waits for silence.
+  // After this turn has read what came: a stalled process would take a request that waits for silence.
   const closing = setInterval(() => setImmediate(closeSilent), pollMs)
   await closed
   clearInterval(closing)
