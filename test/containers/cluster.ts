@@ -41,6 +41,39 @@ async function standbyIsComplete(context: Context): Promise<void> {
   context.log(`${standby} has everything, after ${seconds(from)} s`)
 }
 
+/** Asks Temporal's database. */
+async function askTemporal(context: Context, sql: string): Promise<string> {
+  const [id = ''] = await context.project.containers(await state(context, 'primary'))
+  const words = ['psql', '--username', 'postgres', '--no-align', '--tuples-only']
+  return context.project.docker('exec', id, ...words, 'temporal', '--command', sql)
+}
+
+/** Shards count how often one of them was taken over. */
+const takeovers = async (context: Context) =>
+  Number(await askTemporal(context, 'select sum(range_id) from shards'))
+
+async function bothTemporalsAreMembers(context: Context): Promise<void> {
+  const recent = `last_heartbeat > now() at time zone 'utc' - interval '1 minute'`
+  const sql = `select string_agg(distinct rpc_address, ' ') from cluster_membership where ${recent}`
+  const addresses = ['temporal', 'temporal-2'].map((name) => context.project.addressesOf(name))
+  const expected = (await Promise.all(addresses)).flat().sort().join(' ')
+  await waitFor(
+    'both Temporal processes to be members',
+    async () => (await askTemporal(context, sql)) === expected,
+  )
+  context.log(`members: ${expected}`)
+}
+
+/** Each of them in turn, since one may have all history shards. */
+async function goesOnWithoutTemporal(context: Context): Promise<void> {
+  for (const name of ['temporal', 'temporal-2']) {
+    const before = await takeovers(context)
+    await goesOnWithout(name)(context)
+    context.log(`shards taken over: ${(await takeovers(context)) - before}`)
+    await bothTemporalsAreMembers(context)
+  }
+}
+
 const seconds = (from: number) => ((Date.now() - from) / 1000).toFixed(1)
 
 /** One purchase from its first request to its end. */
@@ -106,6 +139,17 @@ function goesOnWithout(name: string, whileDown?: (context: Context) => Promise<v
   }
 }
 
+/** What was accepted waits for a majority of the brokers, and then goes on. */
+async function waitsForBrokers(context: Context): Promise<void> {
+  const { project } = context
+  const lost = ['kafka-2', 'kafka-3']
+  await buyThrough(context, lost.join(' and '), async () => {
+    await Promise.all(lost.map((name) => project.lose(name)))
+    await sleep(affectedMs)
+    await project.up('--no-deps', ...lost)
+  })
+}
+
 async function refusesToPromote({ project }: Context): Promise<void> {
   await assert.rejects(project.script(promotion), /may lack what was acknowledged/)
 }
@@ -152,7 +196,9 @@ export const clusterSteps: [title: string, check: (context: Context) => Promise<
   ['a purchase completes and one is declined', buysAndIsDeclined],
   ['the standby has everything', standbyIsComplete],
   ['purchases go on without a broker', goesOnWithout('kafka')],
-  ['purchases go on without a Temporal process', goesOnWithout('temporal')],
+  ['purchases wait for two of three brokers, and then go on', waitsForBrokers],
+  ['both Temporal processes are members', bothTemporalsAreMembers],
+  ['purchases go on without a Temporal process', goesOnWithoutTemporal],
   ['purchases go on without a Redis master', goesOnWithout('redis-1')],
   [
     'purchases go on without the standby, which is not promoted then',

@@ -65,6 +65,7 @@ export async function openProject(
     docker,
     compose,
     containers,
+    addressesOf,
     /** Starts what does not run and waits until all is healthy; throws if something is not within five minutes. */
     up: (...words: string[]) =>
       compose('up', '--detach', '--wait', '--wait-timeout', '300', ...words),
