@@ -19,6 +19,7 @@ const refundAfter = 3
 const maxOpen = 100
 const endedWithinMs = 600_000
 const reportEveryMs = 5 * 60_000
+const open = new Set(['ACCEPTED', 'PROCESSING', 'CANCELLING'])
 
 /** Products that do not run out. */
 export async function addPlenty(rig: Rig): Promise<Product[]> {
@@ -57,8 +58,11 @@ export async function buySteadily(
 
   async function refundNext(): Promise<void> {
     const [oldest] = toRefund
-    if (!oldest || !(await hasEnded(oldest))) return
+    const status = oldest && (await statusOf(oldest))
+    if (!oldest || !status || open.has(status)) return
     toRefund.shift()
+    // On a busy machine one may be refused before its payment began.
+    if (status !== 'COMPLETED') return
     const [part, rest] = partsOf(Math.floor(refunded / 3))
     const some = [[part], [rest], [part, rest]][refunded % 3] ?? []
     refunded += 1
@@ -92,9 +96,10 @@ export async function buySteadily(
   rig.say(`${counts.bought} purchases and ${counts.refunds} refunds in ${minutes} min`)
 }
 
-async function hasEnded({ id, customer }: Sold): Promise<boolean> {
+/** Undefined if it cannot be read just now. */
+async function statusOf({ id, customer }: Sold): Promise<string | undefined> {
   const purchase = await customer.getPurchase(id).catch(() => undefined)
-  return !!purchase && !['ACCEPTED', 'PROCESSING', 'CANCELLING'].includes(purchase.status)
+  return purchase?.status
 }
 
 function countOpen({ stack }: Rig): Promise<number> {
