@@ -25,19 +25,25 @@ async function cpuSeconds(): Promise<number> {
   return ticks / ticksPerSecond
 }
 
-type Stats = { name: string; cpu_stats: { cpu_usage: { total_usage: number } } }
+type Stats = { cpu_stats: { cpu_usage: { total_usage: number } } }
 
 /** `shop-order-db-1` is order-db. */
 const serviceOf = (container: string) => container.replace(/^\/?\w+?-(.*)-\d+$/, '$1')
 
 /** CPU seconds of each running container since it started, its health checks included. */
-async function containerSeconds(ids: string[]): Promise<Map<string, number>> {
+async function containerSeconds(
+  { docker }: Context['project'],
+  ids: string[],
+): Promise<Map<string, number>> {
+  // The engine leaves the name out of an answer now and then.
+  const lines = (await docker('inspect', '--format', '{{.Id}} {{.Name}}', ...ids)).split('\n')
   const socketPath = join(runFolder, 'docker.sock')
   const dispatcher = new undici.Agent({ connect: { socketPath } })
-  const each = ids.map(async (id): Promise<[string, number]> => {
+  const each = lines.map(async (line): Promise<[string, number]> => {
+    const [id, name = ''] = line.split(' ')
     const url = `http://engine/containers/${id}/stats?stream=false&one-shot=true`
     const { body } = await undici.request(url, { dispatcher })
-    const { name, cpu_stats } = (await body.json()) as Stats
+    const { cpu_stats } = (await body.json()) as Stats
     return [serviceOf(name), cpu_stats.cpu_usage.total_usage / 1e9]
   })
   try {
@@ -81,11 +87,15 @@ export async function measure(context: Context): Promise<void> {
   // Measured over a span in which nothing happens, so there is no condition to wait for.
   await sleep(idleMs / 2)
   const ids = await project.containers()
-  const [all, each, fromAt] = [await cpuSeconds(), await containerSeconds(ids), performance.now()]
+  const [all, each, fromAt] = [
+    await cpuSeconds(),
+    await containerSeconds(project, ids),
+    performance.now(),
+  ]
   await sleep(idleMs)
   const seconds = (performance.now() - fromAt) / 1000
   const cores = ((await cpuSeconds()) - all) / seconds
-  const later = await containerSeconds(ids)
+  const later = await containerSeconds(project, ids)
   const idle = (name: string) => ((later.get(name) ?? 0) - (each.get(name) ?? 0)) / seconds
   const used = (await memory(project)).sort()
   const rows = used.map(([name, mebibytes]) => [name, `${mebibytes}`, idle(name).toFixed(3)])
