@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { waitFor } from '../../shared/runtime/wait-for.ts'
 import type { Context } from './context.ts'
 import { measure } from './measure.ts'
 import { buy, buysAndIsDeclined, postsIn, readsMail, shopOf, uploads } from './shop-checks.ts'
@@ -45,13 +46,19 @@ async function scales(context: Context): Promise<void> {
   const before = await project.containers()
 
   await project.up('--scale', 'purchase=3')
-  const ends = await Promise.all(Array.from({ length: 30 }, () => buy(context)))
-
-  assert.ok(ends.every(({ status }) => status === 'COMPLETED'))
-  const each = (await project.metrics('purchase')).map(postsIn)
+  // Traefik looks replicas up when it opens a connection, and keeps those that it has for 90 s.
+  const each = await waitFor(
+    'more than one replica to serve',
+    async () => {
+      const ends = await Promise.all(Array.from({ length: 30 }, () => buy(context)))
+      assert.ok(ends.every(({ status }) => status === 'COMPLETED'))
+      const counts = (await project.metrics('purchase')).map(postsIn)
+      return counts.filter((count) => count > 0).length > 1 && counts
+    },
+    150_000,
+  )
   log(`purchases by replica: ${each.join(', ')}`)
   assert.equal(each.length, 3)
-  assert.ok(each.filter((count) => count > 0).length > 1, 'one replica has served everything')
 
   await project.up()
   assert.deepEqual(await project.containers(), before, 'an up without a change made new containers')
