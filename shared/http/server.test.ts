@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { pino } from 'pino'
 import { problemOf, startThingServer, type ThingServer } from '../../test/helpers/thing-server.ts'
@@ -133,6 +134,29 @@ describe('startHttpServer', () => {
     })
 
     await assert.rejects(second, { code: 'EADDRINUSE' })
+  })
+
+  it('has a busy client connect again now and then, so that it finds other replicas', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const sockets = new Set<unknown>()
+    const ask = () =>
+      new Promise<string | undefined>((resolve, reject) => {
+        const asked = get(`${server.url}/health/live`, { agent }, (answer) => {
+          sockets.add(answer.socket)
+          answer.resume().once('end', () => resolve(answer.headers.connection))
+        })
+        asked.once('error', reject)
+      })
+
+    const told = []
+    for (let n = 0; n < 1_001; n++) told.push(await ask())
+    agent.destroy()
+
+    assert.deepEqual(
+      told.flatMap((connection, n) => (connection === 'close' ? n + 1 : [])),
+      [1_000],
+    )
+    assert.equal(sockets.size, 2)
   })
 
   it('waits for no connection that never asked for anything when it closes', async () => {

@@ -23,6 +23,8 @@ const keepAliveMs = 95_000
 const requestMs = 300_000
 const connectionsCheckMs = 5_000
 const maxConnections = 10_000
+/** Then its client opens another: one that finds replicas by name, as Traefik does, finds new ones under steady load, too. */
+const maxRequestsPerConnection = 1_000
 
 /** How long uploads may go on when the server closes, and how long anything may. */
 const uploadsDrainMs = 6_000
@@ -85,6 +87,7 @@ export async function startHttpServer<T extends Routes>(options: HttpServerOptio
     app,
   )
   server.maxConnections = maxConnections
+  server.maxRequestsPerSocket = maxRequestsPerConnection
   answerUnreadable(server)
   const connections = trackConnections(server)
   await listen(server, options)
