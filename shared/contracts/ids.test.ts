@@ -17,10 +17,10 @@ describe('ids', () => {
     assert.equal(commandId('1', 'reserve-stock'), '1/reserve-stock')
   })
 
-  it('make a trace context whose trace id is the purchase id', () => {
+  it('make a trace context that is not kept, whose trace id is the purchase id', () => {
     const id = newId()
     const [version, trace = '', parent = '', flags] = traceparent(id).split('-')
-    assert.deepEqual([version, flags], ['00', '01'])
+    assert.deepEqual([version, flags], ['00', '00'])
     assert.equal(trace, id.replaceAll('-', ''))
     assert.match(parent, /^[0-9a-f]{16}$/)
     assert.notEqual(parent, '0'.repeat(16))

@@ -49,10 +49,10 @@ export function commandId(id: string, step: string): string {
 }
 
 /**
- * The W3C trace context of a purchase. Its trace id is the purchase id without dashes, so every process derives
- * the same one and nothing has to carry it.
+ * The W3C trace context of a purchase whose trace is not kept, which its flags say. Its trace id is the purchase id
+ * without dashes. The context of a trace that is kept replaces it.
  */
 export function traceparent(purchaseId: string): string {
   const traceId = purchaseId.replaceAll('-', '')
-  return `00-${traceId}-${traceId.slice(16)}-01`
+  return `00-${traceId}-${traceId.slice(16)}-00`
 }

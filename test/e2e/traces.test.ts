@@ -119,9 +119,18 @@ describe('the trace of a purchase', function () {
   })
 
   it('is kept only for a purchase that is sampled', async () => {
-    expectStatus(await shop.customer.get(`/products/${shop.products[0]?.id}`), 200)
+    const order_items = [{ product_id: shop.products[0]?.id ?? '', quantity: 1 }]
+    const answer = await shop.customer.buy({ order_items, method: 'sim_ok' })
+    const { purchase_id } = expectStatus(answer, 202)
+    const { status } = await shop.customer.waitForEnd(purchase_id)
+    assert.equal(status, 'COMPLETED')
+    // Its mail leaves after all of the other.
     const traceId = await buy('sim_ok')
-    await waitFor('the sampled one', () => of(traceId).length > 0, patienceMs)
+    await waitFor(
+      'the mail of the sampled one',
+      () => of(traceId).some(({ name }) => name === 'smtp send'),
+      patienceMs,
+    )
 
     assert.deepEqual(
       spans.filter((span) => !bought.has(span.traceId)),
