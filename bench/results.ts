@@ -2,6 +2,7 @@ import type { Machine } from './machine.ts'
 import type { Settings, Study } from './options.ts'
 import { goalRows, tablesOf } from './report.ts'
 import type { RunResult } from './run.ts'
+import type { Measured } from './tracing.ts'
 import type { VolumeFigures } from './volume/volume.ts'
 
 /** What `--json` writes. */
@@ -9,7 +10,7 @@ export type Results = {
   machine: Machine
   settings: Settings
   runs: RunResult[]
-  studies?: Partial<Record<Study, VolumeFigures>>
+  studies?: Partial<Record<Study, VolumeFigures | Measured[]>>
 }
 
 /** The whole of RESULTS.md. `picture` is the path of the chart, from there. */

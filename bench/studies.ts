@@ -9,7 +9,7 @@ import type { Progress } from './progress.ts'
 import { printReport, reconcile } from './reconcile.ts'
 import { readReplicaLoads, unevenness } from './replicas.ts'
 import { type Burst, buy } from './run.ts'
-import { measureTracing, tracingRows } from './tracing.ts'
+import { type Measured, measureTracing, tracingRows } from './tracing.ts'
 import { volumeFailures, volumeRows } from './volume/report.ts'
 import { measureVolume, type VolumeFigures } from './volume/volume.ts'
 
@@ -141,7 +141,7 @@ type StudyResult = {
   rows: (string | number)[][]
   /** Why the study failed; nothing when it did not. */
   failures: string[]
-  figures?: VolumeFigures
+  figures?: VolumeFigures | Measured[]
 }
 
 const studies: Record<Study, (deps: Deps) => Promise<StudyResult>> = {
@@ -156,7 +156,7 @@ const studies: Record<Study, (deps: Deps) => Promise<StudyResult>> = {
   tracing: async (deps) => {
     const measure = (options: Options) => burstOn(options, deps, async (_, burst) => burst)
     const measured = await measureTracing(measure, deps.progress.say)
-    return { rows: tracingRows(measured), failures: [] }
+    return { rows: tracingRows(measured), failures: [], figures: measured }
   },
   volume: async (deps) => {
     const figures = await measureVolume(deps)

@@ -16,7 +16,7 @@ const samples: Sampled[] = [
   { name: 'off, again', share: undefined },
 ]
 
-type Measured = Sampled & { burst: Burst; spans: number }
+export type Measured = Sampled & { burst: Burst; spans: number }
 
 /** Runs `measure` with each setting. */
 export async function measureTracing(
