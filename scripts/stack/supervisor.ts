@@ -49,12 +49,19 @@ function supervise(spec: ProcessSpec, logFile: string, log: Log) {
     void watch(launched)
   }
 
+  /** A probe that throws at once has no promise to reject. */
+  async function answersNow(): Promise<boolean> {
+    try {
+      await spec.probe()
+      return true
+    } catch {
+      return false
+    }
+  }
+
   async function watch(launched: ChildProcess): Promise<void> {
     while (child === launched && state === 'starting') {
-      const answers = await spec.probe().then(
-        () => true,
-        () => false,
-      )
+      const answers = await answersNow()
       if (answers && child === launched && state === 'starting') state = 'ready'
       else await sleep(50)
     }
