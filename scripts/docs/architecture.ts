@@ -1,6 +1,7 @@
 import { topics } from '../../shared/contracts/topics.ts'
 import type { ServiceName } from '../stack/services.ts'
 import { type Flows, readFlows } from './flows.ts'
+import { escapeXml } from './svg.ts'
 
 const width = 1040
 const colors = {
@@ -20,9 +21,6 @@ const left = 30
 const rows = { customer: 16, traefik: 84, services: 190, kafka: 480, below: 650 }
 
 type Box = { x: number; y: number; w: number; h: number }
-
-const escapeXml = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 function text(x: number, y: number, content: string, extra = 'text-anchor="middle"'): string {
   return `<text x="${x}" y="${y}" ${extra}>${escapeXml(content)}</text>`

@@ -1,8 +1,12 @@
+/** In words, by the names that Grafana has for them. */
+export const units = { s: 'seconds', percentunit: 'a share', ops: 'a second', short: 'number' }
+
+export type Unit = keyof typeof units
 export type Panel = {
   title: string
   /** Each with its legend. */
   queries: [expr: string, legend: string][]
-  unit?: 's' | 'percentunit' | 'ops' | 'short'
+  unit?: Unit
   kind?: 'timeseries' | 'stat'
   /** From where on it is red. */
   limit?: number
@@ -224,7 +228,10 @@ export const boards: Board[] = [
       },
       {
         title: 'CPU',
-        queries: [['sum by (service) (rate(process_cpu_seconds_total[5m]))', '{{service}}']],
+        // Traefik has no label `service`.
+        queries: [
+          ['sum by (job, service) (rate(process_cpu_seconds_total[5m]))', '{{job}} {{service}}'],
+        ],
         unit: 'percentunit',
       },
       {

@@ -1,9 +1,6 @@
-import { boards, type Panel } from './board-list.ts'
-
-const columns = 2
-const width = 24 / columns
-const height = 8
-const units = { s: 'seconds', percentunit: 'a share', ops: 'a second', short: 'number' }
+import { gridPosOf } from './board-grid.ts'
+import { boards, type Panel, units } from './board-list.ts'
+import { course, happenings, limits, pictureOf } from './pictures/boards/course.ts'
 
 function panelOf({ title, queries, unit, kind = 'timeseries', limit }: Panel, index: number) {
   const steps = [
@@ -15,12 +12,7 @@ function panelOf({ title, queries, unit, kind = 'timeseries', limit }: Panel, in
     title,
     type: kind,
     datasource: { type: 'prometheus', uid: 'prometheus' },
-    gridPos: {
-      x: (index % columns) * width,
-      y: Math.floor(index / columns) * height,
-      w: width,
-      h: height,
-    },
+    gridPos: gridPosOf(index),
     fieldConfig: {
       defaults: {
         min: 0,
@@ -80,14 +72,30 @@ function graphsOf(panels: Panel[]): string {
 /** Links of Markdown end with one. */
 const escapeParenthesis = (text: string) => `%${text.charCodeAt(0).toString(16)}`
 
+/** What the page says about its pictures. */
+function sayCourse(): string {
+  const marked = Object.values(happenings).map(({ mark, what }) => `- ${mark}: ${what}`)
+  const smaller = Object.entries(limits).map(([name, value]) => `\`${name}=${value}\``)
+  return `The pictures are not made by Grafana: \`npm run docs\` draws them from Prometheus, by the queries of the boards. They show ${course.seconds / 60} minutes
+of one run of the whole shop, in which ${course.perSecond} purchases a second are made, one in ${course.declinedOneIn} with a card that is declined. Prometheus reads
+every ${course.stepSeconds} seconds instead of 15, and has read for ${course.warmUpSeconds / 60} minutes before. Where the panels are shaded,
+
+${marked.join('\n')}
+
+Purchase has smaller limits than usual, so that there are refusals: ${smaller.join(', ')}.
+The number in a legend is the largest value of its line. A panel without data in this run says so.`
+}
+
 /** The page that shows what is on each board, and leads to its graphs where there is no Grafana. */
 export function renderBoardsPage(): string {
-  const sections = boards.map(({ title, panels }) => {
+  const sections = boards.map(({ file, title, panels }) => {
     const rows = panels.map(({ title: shows, queries, unit = 'short', limit = '–' }) => {
       const exprs = queries.map(([expr]) => `\`${expr.replaceAll('|', '\\|')}\``)
       return `| ${shows} | ${units[unit]} | ${limit} | ${exprs.join('<br>')} |`
     })
     return `## ${title}
+
+![The board “${title}” in one run: ${panels.length} panels, each with its lines, unit and limit](pictures/${pictureOf(file)})
 
 [These graphs in Prometheus](${graphsOf(panels)})
 
@@ -102,6 +110,8 @@ Use this page to read what each board of Grafana shows, and to see the same grap
 \`npm run up -- --observe\`. [observability.md](observability.md) says how to start either.
 
 \`npm run docs -- --drawn\` makes this page and the boards from \`scripts/docs/board-list.ts\`.
+
+${sayCourse()}
 
 ${sections.join('\n')}`
 }

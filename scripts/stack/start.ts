@@ -47,7 +47,7 @@ export type StackOptions = {
   /** Variables added to a service's environment. */
   env?: Partial<Record<ServiceName, Record<string, string>>>
   /** Whether Prometheus and Zipkin run beside it, or how. */
-  observe?: boolean | ObserveOptions
+  observe?: boolean | Partial<ObserveOptions>
   /** Where its processes send spans instead, and the share of traces that are kept. */
   otlp?: { endpoint: string; share: string }
   /** Ends the start, or the running stack. */

@@ -120,7 +120,7 @@ describe('the alerts', () => {
           selections += 1
         }
       }
-      const all = ['instance', ...seriesIn(expr).flatMap((series) => labelsOf(series) ?? [])]
+      const all = ['instance', 'job', ...seriesIn(expr).flatMap((series) => labelsOf(series) ?? [])]
       for (const [, list = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
         for (const label of list.split(', ')) {
           assert.ok(all.includes(label) || label === 'service', `nothing has ${label}: ${expr}`)

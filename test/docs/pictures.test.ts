@@ -48,6 +48,16 @@ describe('docs/pictures', () => {
     assert.deepEqual(subjects.lab.texts, purchaseChecks)
   })
 
+  it('follows the pictures of the boards to what they show and to how it is drawn', async () => {
+    const shown = [...(await sourcesOf(subjects.boards.from)).keys()]
+
+    for (const file of ['board-list.ts', 'board-grid.ts', 'pictures/boards/course.ts']) {
+      assert.ok(shown.includes(`scripts/docs/${file}`), file)
+    }
+    assert.ok(shown.includes('scripts/docs/pictures/boards/legend.ts'))
+    assert.ok(!shown.includes('lab/buyers.ts'))
+  })
+
   it('has every picture and no other, each of 150 kB at most', async () => {
     const found = (await readdir(folder)).filter((name) => name !== 'digests.json')
 

@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { pino } from 'pino'
 import type { Settings } from '../../provider/faults.ts'
 import { start } from '../../provider/main.ts'
+import { setFaults } from '../../provider/set-faults.ts'
 import { connectStripe, createStripeProvider } from '../../services/payment/stripe-provider.ts'
 
 export type TestProvider = Awaited<ReturnType<typeof startTestProvider>>
@@ -86,18 +87,4 @@ function kindsOf({ status, refunded }: { status: string; refunded: number }): st
   if (status === 'canceled') return ['VOID']
   if (status !== 'succeeded') return []
   return refunded > 0 ? ['CAPTURE', 'REFUND'] : ['CAPTURE']
-}
-
-/** Sets what a simulated provider does wrong on demand, and says how often it did what was set before. */
-export async function setFaults(
-  { url, key }: { url: string; key: string },
-  settings: Settings,
-): Promise<Record<string, number>> {
-  const headers = { authorization: `Bearer ${key}` }
-  const before = await fetch(`${url}/simulator`, { headers })
-  const { made } = (await before.json()) as { made: Record<string, number> }
-  const body = JSON.stringify(settings)
-  const response = await fetch(`${url}/simulator`, { method: 'POST', headers, body })
-  if (!response.ok) throw new Error(`the faults were refused: ${await response.text()}`)
-  return made
 }

@@ -10,9 +10,11 @@ import { namespace } from '../../../temporal/setup.ts'
 import { launchBrowser } from '../../browser.ts'
 import type { Stack } from '../../stack/client.ts'
 import { registerCustomer } from '../../stack/shop-client.ts'
-import { startStack } from '../../stack/start.ts'
+import { type StackOptions, startStack } from '../../stack/start.ts'
 import { sellWares, wares } from '../../web/wares.ts'
 import { film } from './animation.ts'
+import { course, limits } from './boards/course.ts'
+import { photographBoards } from './boards/photograph.ts'
 import { slowly } from './slow-replies.ts'
 import { type SubjectName, subjects } from './sources.ts'
 import { photographWorkflow } from './temporal-ui.ts'
@@ -47,7 +49,10 @@ async function inBothSchemes(
 
 const viewport = { width: 1_000, height: 760 }
 
-const photographers: Record<SubjectName, (studio: Studio) => Promise<Shot[]>> = {
+/** The subjects of a shop that is just used; that of the boards is a shop of its own, in which things happen. */
+type StudioSubject = Exclude<SubjectName, 'boards'>
+
+const photographers: Record<StudioSubject, (studio: Studio) => Promise<Shot[]>> = {
   async shop({ stack, browser }) {
     const { context, page } = await openPage(browser, { baseURL: stack.urls.api, viewport })
     await page.goto('/')
@@ -164,26 +169,54 @@ async function openConsole({ urls, secrets }: Stack, browser: Browser) {
   return opened
 }
 
-/** Takes the pictures of the given subjects on a shop of its own, in a Chromium that is installed into the cache. */
-export async function takePictures(
-  names: SubjectName[],
-  { folder, onTaken }: { folder: string; onTaken: (name: SubjectName) => Promise<void> },
-): Promise<void> {
+/** Uses a shop of its own, and a Chromium that is installed into the cache. */
+async function inShop<T>(
+  options: Omit<StackOptions, 'dataDir' | 'portOffset'>,
+  use: (stack: Stack, browser: Browser) => Promise<T>,
+): Promise<T> {
   const dataDir = await mkdtemp(join(tmpdir(), 'saga-pictures-'))
-  const observe = names.includes('trace')
-  const stack = await startStack({ dataDir, portOffset: 'free', lab: true, observe })
+  const stack = await startStack({ ...options, dataDir, portOffset: 'free' })
   await using open = new AsyncDisposableStack()
   open.defer(async () => {
     await stack.stop()
     await rm(dataDir, { recursive: true, force: true })
   })
   const browser = open.adopt(await launchBrowser(), (it) => it.close())
-  const studio = { stack, browser, productIds: await sellWares(stack.urls.api) }
-  for (const name of names) {
-    for (const { file, data } of await photographers[name](studio)) {
+  // The shop stops as soon as this function returns.
+  return await use(stack, browser)
+}
+
+async function takeBoards(): Promise<Shot[]> {
+  const { timesFaster } = course
+  const options = { observe: { timesFaster }, env: { purchase: limits } }
+  const taken = await inShop(options, photographBoards)
+  const encode = async ({ file, png }: (typeof taken)[number]) => ({
+    file,
+    // Thin lines stay sharp, in less than other pictures need.
+    data: await sharp(png).webp({ nearLossless: true, quality: 20, effort: 6 }).toBuffer(),
+  })
+  return Promise.all(taken.map(encode))
+}
+
+/** Takes the pictures of the given subjects. */
+export async function takePictures(
+  names: SubjectName[],
+  { folder, onTaken }: { folder: string; onTaken: (name: SubjectName) => Promise<void> },
+): Promise<void> {
+  async function save(name: SubjectName, shots: Shot[]): Promise<void> {
+    for (const { file, data } of shots) {
       await writeFile(join(folder, file), data)
       console.log(`docs/pictures/${file}: ${Math.round(data.length / 1_000)} kB`)
     }
     await onTaken(name)
   }
+
+  const ofStudio = names.filter((name) => name !== 'boards')
+  if (ofStudio.length > 0) {
+    await inShop({ lab: true, observe: names.includes('trace') }, async (stack, browser) => {
+      const studio = { stack, browser, productIds: await sellWares(stack.urls.api) }
+      for (const name of ofStudio) await save(name, await photographers[name](studio))
+    })
+  }
+  if (names.includes('boards')) await save('boards', await takeBoards())
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { purchaseChecks } from '../../../bench/rules.ts'
+import { boards } from '../board-list.ts'
+import { pictureOf } from './boards/course.ts'
 
 const checkout = join(import.meta.dirname, '../../..')
 const frame = ['web/src/styles.css', 'web/src/app.tsx']
@@ -44,6 +46,14 @@ export const subjects = {
   trace: {
     files: ['trace.webp'],
     from: ['scripts/docs/pictures/zipkin.ts', ...saga],
+  },
+  boards: {
+    files: boards.map(({ file }) => pictureOf(file)),
+    from: [
+      'scripts/docs/board-list.ts',
+      'scripts/docs/pictures/boards/board.ts',
+      'deploy/observability/objectives.yml',
+    ],
   },
 } satisfies Record<string, Subject>
 export type SubjectName = keyof typeof subjects

@@ -16,7 +16,7 @@ import type { ServiceName } from '../services.ts'
 import { type ObserveOptions, prometheusConfig } from './prometheus-config.ts'
 
 const checkout = join(import.meta.dirname, '../../..')
-const rules = join(checkout, 'deploy', 'observability')
+const ownRules = join(checkout, 'deploy', 'observability')
 const zipkinVersion = '3.4.4'
 
 /** What `--observe` adds listens on these, moved by the offset of the others. */
@@ -33,7 +33,7 @@ export type ObservePorts = Record<keyof typeof table, number>
 export function observe(
   stackPorts: Ports,
   env: Record<string, string | undefined>,
-  options: ObserveOptions = { rules, timesFaster: 1 },
+  { rules = ownRules, timesFaster = 1 }: Partial<ObserveOptions> = {},
 ) {
   const ports = observePorts(stackPorts.postgres - resolvePorts(0, {}).postgres, env)
   return {
@@ -42,7 +42,7 @@ export function observe(
       endpoint: `http://127.0.0.1:${ports.otlp}`,
       share: env.OTEL_TRACES_SAMPLER_ARG || '0.1',
     },
-    specs: (stack: StackInfo, log: Log) => observeSpecs(stack, ports, options, log),
+    specs: (stack: StackInfo, log: Log) => observeSpecs(stack, ports, { rules, timesFaster }, log),
     envOf: (service: ServiceName): Record<string, string> =>
       service === 'orchestrator'
         ? { TEMPORAL_METRICS_ADDRESS: `127.0.0.1:${ports.temporalSdk}` }

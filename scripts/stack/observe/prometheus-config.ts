@@ -5,7 +5,7 @@ import { serviceNames } from '../services.ts'
 
 const scrapeEveryMs = 15_000
 
-/** For drills: a folder with rules instead of the project's own, and how many times more often Prometheus looks. */
+/** A folder with rules, such as scaled ones of a drill, and how many times more often than usual Prometheus looks. */
 export type ObserveOptions = { rules: string; timesFaster: number }
 
 /** The same jobs as deploy/observability/prometheus.yml, at the addresses of the stack. */
